@@ -1,0 +1,4 @@
+import { qemuIfup } from '../src/commands/qemu-ifup.ts'
+import { main } from '../src/main.ts'
+
+void main(qemuIfup)

@@ -1,0 +1,4 @@
+import { brdown } from '../src/commands/brdown.ts'
+import { main } from '../src/main.ts'
+
+void main(brdown)

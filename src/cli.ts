@@ -1,0 +1,90 @@
+import { parseArgs } from './args.ts'
+import type { ParsedArgs } from './args.ts'
+import { CommandError, messageOf } from './errors.ts'
+import { helpText } from './help.ts'
+import type { Command, Host, Outcome } from './host.ts'
+import { commandSpecs } from './options.ts'
+import type { CommandName } from './options.ts'
+import { version } from './version.ts'
+
+/** The options that matter here; read from the raw words, so that they count even when those do not parse. */
+interface Manner {
+  readonly json: boolean
+  readonly verbose: boolean
+  readonly quiet: boolean
+  readonly dryRun: boolean
+}
+
+/** Runs one command to its exit code. All that it throws becomes text, and with `--json` a document. */
+export async function runCommand<Args>(command: Command<Args>, host: Host): Promise<number> {
+  const manner = mannerOf(command.name, host.argv)
+  let bridge: string | undefined
+  try {
+    // The type of `name` already says that the arguments are of this type.
+    const parsed = parseArgs(command.name, host.argv) as ParsedArgs<Args & { readonly bridge?: string }>
+    if (parsed.kind !== 'run') {
+      host.stdout(parsed.kind === 'help' ? helpText(command.name) : `${command.name} ${version}\n`)
+      return 0
+    }
+    bridge = parsed.args.bridge
+    const outcome = await command.run(parsed.args, host)
+    if (manner.json) host.stdout(document(command.name, { exit: 0, bridge, outcome }))
+    else if (!manner.quiet || manner.dryRun) host.stdout(outcome.text)
+    return 0
+  } catch (thrown) {
+    const error = asCommandError(thrown)
+    if (manner.json) host.stdout(document(command.name, { exit: error.exit, bridge, error }))
+    host.stderr(isHook(command.name) ? oneLine(command.name, error) : lines(command.name, error))
+    if (manner.verbose && thrown instanceof Error && !(thrown instanceof CommandError))
+      host.stderr(`${thrown.stack ?? ''}\n`)
+    return error.exit
+  }
+}
+
+function mannerOf(name: CommandName, argv: readonly string[]): Manner {
+  const words = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
+  const has = (option: string) =>
+    words.includes(`--${option}`) && commandSpecs[name].options.some((spec) => spec.name === option)
+  return { json: has('json'), verbose: has('verbose'), quiet: has('quiet'), dryRun: has('dry-run') }
+}
+
+const isHook = (name: CommandName): boolean => commandSpecs[name].positional.required
+
+const asCommandError = (thrown: unknown): CommandError =>
+  thrown instanceof CommandError ? thrown : new CommandError('failed', messageOf(thrown), { cause: thrown })
+
+const sentence = (name: CommandName, error: CommandError): string =>
+  `${name}: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`
+
+const lines = (name: CommandName, error: CommandError): string =>
+  [sentence(name, error), ...error.differences.map((difference) => `  ${difference}`), ''].join('\n')
+
+/** QEMU's console gets one line, whatever the message holds. */
+const oneLine = (name: CommandName, error: CommandError): string =>
+  `${[sentence(name, error), ...error.differences]
+    .join('; ')
+    .trim()
+    .replace(/\s*\n\s*/gu, '; ')}\n`
+
+interface Ending {
+  readonly exit: number
+  readonly bridge: string | undefined
+  readonly outcome?: Outcome
+  readonly error?: CommandError
+}
+
+/** Version 1 of the document that `--json` prints; the outcome's fields win over the defaults. */
+function document(command: CommandName, { exit, bridge, outcome, error }: Ending): string {
+  const fields = {
+    schema: 1,
+    command,
+    exit,
+    bridge: bridge ?? null,
+    steps: [],
+    differences: error?.differences ?? [],
+    error:
+      error === undefined ? null : { kind: error.kind, message: error.message, hint: error.hint ?? null },
+    ...outcome?.json,
+  }
+  return `${JSON.stringify(fields, undefined, 2)}\n`
+}

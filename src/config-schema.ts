@@ -1,0 +1,114 @@
+import * as v from 'valibot'
+import { messageOf } from './errors.ts'
+import { linkName, parseGateway, parseHostCidr } from './names.ts'
+import type { Cidr, IpAddress, LinkName } from './names.ts'
+
+export interface BridgeConfig {
+  readonly name: LinkName
+  readonly uplink: LinkName | undefined
+  readonly addresses: readonly Cidr[]
+  /** At most one per family. */
+  readonly gateways: readonly IpAddress[]
+  readonly checkGatewaySeconds: number | undefined
+}
+
+interface TapRule {
+  /** A glob for the tap's whole name. */
+  readonly match: string
+  readonly bridge: LinkName
+}
+
+export interface Config {
+  readonly defaultBridge: LinkName
+  readonly bridges: readonly BridgeConfig[]
+  readonly taps: readonly TapRule[]
+}
+
+/** Text that one of the checks in names.ts takes, with that check's own message. */
+const textAs = <T>(check: (text: string, what: string) => T, allowed: string) =>
+  v.pipe(
+    v.string(`is not text (allowed: ${allowed})`),
+    v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+      try {
+        return check(dataset.value, '')
+      } catch (error) {
+        addIssue({ message: `${messageOf(error).trim()} (allowed: ${allowed})` })
+        return NEVER
+      }
+    }),
+  )
+
+const listOf = <T extends v.GenericSchema>(item: T, allowed: string) =>
+  v.array(item, `is not a list (allowed: a list such as ${allowed})`)
+
+const link = textAs(linkName, 'the name of an interface, up to 15 bytes')
+const secondsAllowed = 'is not a whole number of seconds from 0 to 3600'
+const seconds = v.pipe(
+  v.number(secondsAllowed),
+  v.integer(secondsAllowed),
+  v.minValue(0, secondsAllowed),
+  v.maxValue(3600, secondsAllowed),
+)
+const gateways = v.pipe(
+  listOf(textAs(parseGateway, 'an IP address'), '["192.168.1.1"]'),
+  v.check(
+    (list) => [4, 6].every((family) => list.filter((gateway) => gateway.family === family).length <= 1),
+    'holds more than one gateway of a family (allowed: one for IPv4, one for IPv6)',
+  ),
+)
+
+const bridge = v.pipe(
+  v.strictObject({
+    name: link,
+    uplink: v.optional(link),
+    address: v.optional(listOf(textAs(parseHostCidr, 'such as 192.168.1.5/24'), '["192.168.1.5/24"]'), []),
+    gateway: v.optional(gateways, []),
+    check_gateway: v.optional(seconds),
+  }),
+  v.transform((table): BridgeConfig => ({
+    name: table.name,
+    uplink: table.uplink,
+    addresses: table.address,
+    gateways: table.gateway,
+    checkGatewaySeconds: table.check_gateway,
+  })),
+)
+
+const glob = v.pipe(
+  v.string('is not text (allowed: a glob such as "vm-*")'),
+  v.nonEmpty('is empty (allowed: a glob such as "vm-*")'),
+)
+const tap = v.strictObject({ match: glob, bridge: link })
+
+const bridges = v.pipe(
+  v.array(bridge, 'is not a list of tables (write [[bridge]])'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
+    const list = dataset.value
+    list.forEach(({ name }, i) => {
+      if (list.findIndex((other) => other.name === name) === i) return
+      const at = (key: PropertyKey, value: unknown) => ({
+        type: 'object',
+        origin: 'value',
+        input: {},
+        key,
+        value,
+      })
+      const path = [at(i, list[i]), at('name', name)] as unknown as [v.IssuePathItem, ...v.IssuePathItem[]]
+      addIssue({ message: `${JSON.stringify(name)} is the name of an earlier [[bridge]] too`, path })
+    })
+  }),
+)
+
+export const configSchema = v.pipe(
+  v.strictObject({
+    default_bridge: v.optional(link, 'br0'),
+    bridge: v.optional(bridges, []),
+    tap: v.optional(v.array(tap, 'is not a list of tables (write [[tap]])'), []),
+  }),
+  v.transform((file): Config => ({
+    defaultBridge: file.default_bridge,
+    bridges: file.bridge,
+    taps: file.tap,
+  })),
+)
