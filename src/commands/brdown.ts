@@ -1,0 +1,93 @@
+import type { BrdownArgs } from '../args.ts'
+import { loadConfig } from '../config.ts'
+import { CommandError, refusal } from '../errors.ts'
+import type { Command, Outcome } from '../host.ts'
+import { bootSeconds } from '../kernel/clock.ts'
+import { tapHolders } from '../kernel/process.ts'
+import { loweredGoal } from '../plan/lowered-goal.ts'
+import { readMark } from '../plan/marks.ts'
+import { makePlan } from '../plan/planner.ts'
+import { rebase } from '../plan/rebase.ts'
+import { absentOutcome, loweredOutcome, planOutcome } from '../report/outcome.ts'
+import { findLink, portsOf, type NetworkState } from '../state.ts'
+import { runChange } from '../transaction/change.ts'
+import { deleteJournal, type Journal } from '../transaction/journal.ts'
+import { observeSides } from '../transaction/verify.ts'
+import { inSession, type Session } from './session.ts'
+
+export const brdown: Command<BrdownArgs> = {
+  name: 'brdown',
+  run: async (args, host) => {
+    const bridge = args.bridge ?? loadConfig(args.config, host.env).defaultBridge
+    return inSession(host, { name: 'brdown', bridge, quiet: args.quiet }, (session) =>
+      lower({ ...args, bridge }, session),
+    )
+  },
+}
+
+async function lower(args: BrdownArgs & { bridge: string }, session: Session): Promise<Outcome> {
+  const { bridge } = args
+  const { journal } = session
+  if (journal?.raised === undefined) return nothingRaised(bridge)
+  const sides = { uplink: journal.uplink.name, bridge }
+  const before = await observeSides(sides)
+  refuseStranger(before, journal)
+  const guests = attached(before, sides)
+  if (guests.length > 0 && !args.force)
+    throw new CommandError('refused', `${bridge} still has guests`, {
+      hint: 'end them, or take their taps away with --force',
+      differences: guests,
+    })
+  const goal = rebase(
+    loweredGoal(before, { sides, original: journal.original, raised: journal.raised }),
+    before,
+    sides,
+  )
+  const plan = makePlan(before, goal, sides)
+  if (args.dryRun) return planOutcome(plan, sides, bootSeconds())
+  await runChange({
+    ...session,
+    journal: { ...journal, pending: { command: 'brdown', before } },
+    sides,
+    plan,
+    goal,
+    check: () => Promise.resolve(),
+    commit: () => {
+      deleteJournal(session.runDir, bridge)
+    },
+  })
+  for (const guest of guests) session.say(`taken off ${bridge}: ${guest}`)
+  return loweredOutcome(plan, sides)
+}
+
+/** Without a journal there is nothing to undo; a bridge that is there all the same is somebody else's. */
+async function nothingRaised(bridge: string): Promise<Outcome> {
+  const state = await observeSides({ uplink: bridge, bridge })
+  if (findLink(state, bridge) !== undefined)
+    throw refusal(`${bridge} was not raised by brup`, `if it is yours: ip link del ${bridge}`)
+  return absentOutcome(bridge)
+}
+
+function refuseStranger(state: NetworkState, journal: Journal): void {
+  const bridge = findLink(state, journal.bridge)
+  if (bridge === undefined || journal.adopted || readMark(bridge)?.id === journal.id) return
+  throw refusal(
+    `${journal.bridge} is not the bridge that brup made: it does not carry its mark`,
+    `if it may go: ip link del ${journal.bridge}, then brdown again`,
+  )
+}
+
+/** One line for each port that is not the uplink's: a tap with who holds it, or whatever else was added. */
+function attached(
+  state: NetworkState,
+  { uplink, bridge }: { uplink: string; bridge: string },
+): readonly string[] {
+  const ports = portsOf(state, bridge).filter(({ name }) => name !== uplink)
+  if (ports.length === 0) return []
+  const holders = tapHolders()
+  return ports.map(({ name }) => {
+    const mine = holders.filter(({ tap }) => tap === name)
+    const who = mine.map(({ pid, command }) => `pid ${pid} (${command})`).join(', ')
+    return `${name}: ${who === '' ? 'held by no process' : `held by ${who}`}`
+  })
+}

@@ -1,0 +1,68 @@
+import type { HookArgs } from '../args.ts'
+import { bridgeForTap, loadConfig } from '../config.ts'
+import { CommandError, refusal } from '../errors.ts'
+import type { Command, Host } from '../host.ts'
+import type { Link } from '../state.ts'
+import type { IpStep } from '../step.ts'
+import { isLockHeld } from '../transaction/holder.ts'
+import { runDirOf } from '../transaction/run-dir.ts'
+import { requirePrivilege } from './session.ts'
+import { applyHook, linkNamed, quietLinks, requireTap, type Wait } from './tap.ts'
+
+/**
+ * Attaches the tap. A brup or brdown that begins meanwhile looks at the ports after it took the lock, and we look
+ * at the lock after we attached: whichever comes first, one of the two sees the other.
+ */
+export const qemuIfup: Command<HookArgs> = {
+  name: 'qemu-ifup',
+  run: async ({ tap }, host) => {
+    requirePrivilege('qemu-ifup')
+    const wait = { runDir: runDirOf(host.env), bridge: bridgeOf(tap, host), signal: host.signal }
+    const links = await quietLinks(wait)
+    await applyHook(tap, attachSteps(requireTap(links, tap), requireBridge(links, tap, wait.bridge)))
+    if (isLockHeld(wait.runDir)) await confirm(tap, wait)
+    return { text: '', json: {} }
+  },
+}
+
+const bridgeOf = (tap: string, { env, programName }: Host): string =>
+  bridgeForTap(tap, { env, programName, config: loadConfig(undefined, env) })
+
+function requireBridge(links: readonly Link[], tap: string, name: string): Link {
+  const bridge = linkNamed(links, name)
+  if (bridge === undefined) throw refusal(`${tap}: bridge ${name} does not exist`, 'run brup first')
+  if (bridge.kind !== 'bridge')
+    throw refusal(`${tap}: ${name} is no bridge`, 'name another in the configuration')
+  const master = linkNamed(links, tap)?.master
+  if (master !== undefined && master !== name)
+    throw refusal(`${tap} is already a port of ${master}`, `take it out first: ip link set ${tap} nomaster`)
+  return bridge
+}
+
+/**
+ * Before it goes up: no IPv6 address of its own (in one message with `up` it would still get a tentative one), the
+ * bridge's MTU (a smaller one would shrink the bridge), and a MAC higher than any real one, so that no bridge
+ * ever takes it for its own (br_stp_recalculate_bridge_id()).
+ */
+const attachSteps = ({ name, mac }: Link, bridge: Link): readonly IpStep[] => [
+  { op: 'link.addrgenmode', dev: name, mode: 'none' },
+  { op: 'link.mtu', dev: name, mtu: bridge.mtu },
+  { op: 'link.mac', dev: name, mac: `fe${mac.slice(2)}` },
+  { op: 'link.master', dev: name, master: bridge.name },
+  { op: 'link.up', dev: name },
+]
+
+/** The bridge is being changed: wait for the end, and say so if the tap did not live through it. */
+async function confirm(tap: string, wait: Wait): Promise<void> {
+  let links: readonly Link[]
+  try {
+    links = await quietLinks(wait)
+  } catch (error) {
+    await applyHook(tap, [{ op: 'link.nomaster', dev: tap }])
+    throw error
+  }
+  if (linkNamed(links, tap)?.master === wait.bridge) return
+  throw linkNamed(links, wait.bridge) === undefined
+    ? refusal(`${tap}: bridge ${wait.bridge} was removed meanwhile`, 'run brup first')
+    : new CommandError('failed', `${tap}: it was taken off ${wait.bridge} meanwhile`, { hint: 'try again' })
+}

@@ -1,0 +1,98 @@
+import * as v from 'valibot'
+import { CommandError } from '../errors.ts'
+import type { Family } from '../names.ts'
+import type { Link, NetworkState, Route } from '../state.ts'
+import { bootSeconds } from './clock.ts'
+import { ipBatch } from './ip.ts'
+import { parseAddress, parseLink, parseNeighbour, parseNexthop, parseRoute } from './parse.ts'
+import { parseRule } from './parse-rule.ts'
+import {
+  linkSchema,
+  neighbourSchema,
+  nexthopSchema,
+  routeSchema,
+  ruleSchema,
+  type RawRoute,
+} from './schema.ts'
+import { readSysctls } from './sysctl.ts'
+
+const seconds = 10
+
+/** The network of this namespace; settings under /proc/sys of the named links only, in that order. */
+export async function observe(sysctlsOf: readonly string[]): Promise<NetworkState> {
+  const [general, ipv4, ipv6] = await Promise.all([
+    show([], ['addr show', 'nexthop show', 'neigh show nud permanent', 'neigh show proxy']),
+    showFamily(4),
+    showFamily(6),
+  ])
+  const now = bootSeconds()
+  const links = parseAll(linkSchema, general[0])
+  const ipv6Nexthops = new Set(parseAll(nexthopSchema, ipv6.nexthops).map(({ id }) => id))
+  return {
+    links: links.map(parseLink),
+    addresses: links.flatMap((link) =>
+      link.addr_info.flatMap((raw) => ('prefixlen' in raw ? [parseAddress(raw, link.ifname, now)] : [])),
+    ),
+    routes: [...(await routesOf(4, ipv4.routes)), ...(await routesOf(6, ipv6.routes))],
+    rules: [
+      ...parseAll(ruleSchema, ipv4.rules).map((raw) => parseRule(raw, 4)),
+      ...parseAll(ruleSchema, ipv6.rules).map((raw) => parseRule(raw, 6)),
+    ],
+    nexthops: parseAll(nexthopSchema, general[1]).map((raw) => parseNexthop(raw, ipv6Nexthops.has(raw.id))),
+    neighbours: [...parseAll(neighbourSchema, general[2]), ...parseAll(neighbourSchema, general[3])].map(
+      parseNeighbour,
+    ),
+    sysctls: sysctlsOf.flatMap(readSysctls),
+  }
+}
+
+/** The links alone: what the hooks need. */
+export async function showLinks(): Promise<readonly Link[]> {
+  const [links] = await show([], ['link show'])
+  return parseAll(linkSchema, links).map(parseLink)
+}
+
+async function showFamily(family: Family): Promise<{ routes: unknown; rules: unknown; nexthops: unknown }> {
+  const [routes, rules, nexthops] = await show(
+    [`-${family}`],
+    ['route show table all', 'rule show', 'nexthop show'],
+  )
+  return { routes, rules, nexthops }
+}
+
+/** One JSON document a line: `ip -j` prints each command's answer so. */
+async function show(args: readonly string[], lines: readonly string[]): Promise<readonly unknown[]> {
+  const result = await ipBatch([...args, '-d', '-j'], { lines, seconds })
+  if (!result.ok) throw new CommandError('failed', `cannot read the network: ${result.message}`)
+  const documents = result.stdout.split('\n').filter((line) => line.startsWith('['))
+  return documents.map((line) => JSON.parse(line) as unknown)
+}
+
+function parseAll<Schema extends v.GenericSchema>(schema: Schema, raw: unknown): v.InferOutput<Schema>[] {
+  const parsed = v.safeParse(v.array(schema), raw ?? [])
+  if (parsed.success) return parsed.output
+  const [issue] = parsed.issues
+  throw new CommandError(
+    'failed',
+    `cannot read what ip prints: ${v.getDotPath(issue) ?? ''}: ${issue.message}`,
+    {
+      hint: 'this version of iproute2 may be too old or too new',
+    },
+  )
+}
+
+async function routesOf(family: Family, raw: unknown): Promise<readonly Route[]> {
+  const routes = parseAll(routeSchema, raw)
+  const locks = routes.some((route) => route.metrics.length > 0) ? await metricLocks(family, routes) : []
+  const now = bootSeconds()
+  return routes.map((route, index) => parseRoute(route, family, { now, locked: locks[index] ?? [] }))
+}
+
+/** The JSON leaves out that a metric is locked (`mtu lock 1400`); the text says so, route by route. */
+async function metricLocks(family: Family, routes: readonly RawRoute[]): Promise<(readonly string[])[]> {
+  const result = await ipBatch([`-${family}`, '-o'], { lines: ['route show table all'], seconds })
+  const lines = result.stdout.split('\n').filter((line) => line !== '')
+  if (!result.ok || lines.length !== routes.length)
+    throw new CommandError('failed', 'the routes changed while they were read', { hint: 'try again' })
+  return lines.map((line) => [...line.matchAll(/(\w+) lock /g)].flatMap((match) => match[1] ?? []))
+}

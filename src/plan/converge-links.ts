@@ -1,0 +1,76 @@
+import { findLink, portsOf, type Link, type NetworkState } from '../state.ts'
+import type { Step } from '../step.ts'
+import type { Sides } from './footprint.ts'
+import { temporaryName } from './marks.ts'
+
+interface LinkShare {
+  readonly create: readonly Step[]
+  readonly first: readonly Step[]
+  readonly last: readonly Step[]
+}
+
+const nothing: LinkShare = { create: [], first: [], last: [] }
+
+/** Everything about the bridge and its other ports; the uplink's own master is the switch, not this. */
+export function convergeLinks(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): LinkShare {
+  const before = findLink(from, bridge)
+  const after = findLink(to, bridge)
+  const ports = convergePorts(from, to, { uplink, bridge })
+  if (after === undefined)
+    return before === undefined
+      ? nothing
+      : { create: [], first: ports.first, last: [{ op: 'link.del', dev: bridge }] }
+  if (before === undefined) return { ...createBridge(after), last: [...ports.last, ...ports.first] }
+  const mac: readonly Step[] =
+    before.mac === after.mac ? [] : [{ op: 'link.mac', dev: bridge, mac: after.mac }]
+  const mtu: readonly Step[] =
+    before.mtu === after.mtu ? [] : [{ op: 'link.mtu', dev: bridge, mtu: after.mtu }]
+  return {
+    create: before.up ? [] : [...mac, ...mtu],
+    first: [...(before.up ? [...mac, ...mtu] : []), ...upness(before, after), ...ports.first],
+    last: [...ports.last, ...alias(before, after)],
+  }
+}
+
+/**
+ * Made under a name that nobody else has, then named and marked in one message, which fails if the name is taken:
+ * `ip link add … alias` would drop the alias (rtnl_newlink_create() does not read IFLA_IFALIAS).
+ */
+function createBridge(bridge: Link): Omit<LinkShare, 'last'> {
+  const alias = bridge.alias ?? ''
+  const made = temporaryName(alias)
+  return {
+    create: [
+      { op: 'bridge.add', name: made, mac: bridge.mac, mtu: bridge.mtu },
+      { op: 'link.name', dev: made, name: bridge.name, alias },
+      { op: 'link.mtu', dev: bridge.name, mtu: bridge.mtu },
+    ],
+    first: bridge.up ? [{ op: 'link.up', dev: bridge.name }] : [],
+  }
+}
+
+const upness = (before: Link, after: Link): readonly Step[] =>
+  before.up === after.up ? [] : [{ op: after.up ? 'link.up' : 'link.down', dev: after.name }]
+
+const alias = (before: Link, after: Link): readonly Step[] =>
+  (before.alias ?? '') === (after.alias ?? '')
+    ? []
+    : [{ op: 'link.alias', dev: after.name, alias: after.alias ?? '' }]
+
+/** Taps that must leave go before anything else; those that come back come last. */
+function convergePorts(
+  from: NetworkState,
+  to: NetworkState,
+  { uplink, bridge }: Sides,
+): Pick<LinkShare, 'first' | 'last'> {
+  const names = (state: NetworkState): readonly string[] =>
+    portsOf(state, bridge).flatMap(({ name }) => (name === uplink ? [] : [name]))
+  const now = names(from)
+  const wanted = names(to).filter((name) => findLink(from, name) !== undefined)
+  return {
+    first: now.filter((name) => !wanted.includes(name)).map((dev) => ({ op: 'link.nomaster', dev })),
+    last: wanted
+      .filter((name) => !now.includes(name))
+      .map((dev) => ({ op: 'link.master', dev, master: bridge })),
+  }
+}

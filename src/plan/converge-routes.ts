@@ -1,0 +1,166 @@
+import type { Address, NetworkState, Route } from '../state.ts'
+import type { Step } from '../step.ts'
+import type { AddressShare } from './converge-addresses.ts'
+import type { Share } from './converge.ts'
+import { devsOf, routeFilter, type Sides } from './footprint.ts'
+import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
+
+interface RouteOptions {
+  readonly sides: Sides
+  readonly addresses: Pick<AddressShare, 'added' | 'removed'>
+}
+
+/** Routes of both sides, and the order of those that share a slot with them. */
+export function convergeRoutes(
+  from: NetworkState,
+  to: NetworkState,
+  { sides, addresses }: RouteOptions,
+): Share {
+  const devs = devsOf(sides)
+  const isOurs = [routeFilter(from, devs), routeFilter(to, devs)]
+  const all = [...from.routes, ...to.routes].filter((route) => !isKernelsOwn(route))
+  const slots = new Set(all.filter((route) => isOurs.some((is) => is(route))).map(slotOf))
+  const now = afterAddresses(from, to, addresses).filter((route) => slots.has(slotOf(route)))
+  const goal = to.routes.filter((route) => !isKernelsOwn(route) && slots.has(slotOf(route)))
+  const ipv4 = convergeIpv4(
+    now.filter((route) => route.family === 4),
+    goal.filter((route) => route.family === 4),
+  )
+  const ipv6 = convergeIpv6(
+    now.filter((route) => route.family === 6),
+    goal.filter((route) => route.family === 6),
+  )
+  return { first: [...ipv4.first, ...ipv6.first], last: [...ipv4.last, ...ipv6.last] }
+}
+
+/**
+ * The routes as they are once the addresses are added and when those that go are gone: a prefix route comes with
+ * its address, behind all others of its slot, and goes with it.
+ */
+function afterAddresses(
+  from: NetworkState,
+  to: NetworkState,
+  { added, removed }: RouteOptions['addresses'],
+): readonly Route[] {
+  const kept = new Set(prefixRoutesOf(to.addresses).map(routeId))
+  const vanishing = new Set(
+    prefixRoutesOf(removed)
+      .map(routeId)
+      .filter((id) => !kept.has(id)),
+  )
+  const routes = from.routes.filter((route) => !isKernelsOwn(route) && !vanishing.has(routeId(route)))
+  const present = new Set(routes.map(routeId))
+  const coming = new Map(prefixRoutesOf(added).map((route) => [routeId(route), route]))
+  return [...routes, ...[...coming].flatMap(([id, route]) => (present.has(id) ? [] : [route]))]
+}
+
+const prefixRoutesOf = (addresses: readonly Address[]): readonly Route[] => addresses.flatMap(prefixRoutes)
+
+const hasGateway = (route: Route): boolean => route.hops.some((hop) => hop.gateway !== undefined)
+
+/** A gateway must be reachable when a route by it is added: routes without one come first, and go last. */
+const directFirst = <T>(items: readonly T[], routeOf: (item: T) => Route): readonly T[] => [
+  ...items.filter((item) => !hasGateway(routeOf(item))),
+  ...items.filter((item) => hasGateway(routeOf(item))),
+]
+
+function bySlot(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
+  const slots = new Map<string, Route[]>()
+  for (const route of routes) {
+    const slot = slots.get(slotOf(route))
+    if (slot === undefined) slots.set(slotOf(route), [route])
+    else slot.push(route)
+  }
+  return slots
+}
+
+/** IPv4 keeps an order within a slot, and lets a route in at its head (`prepend`) or its end (`append`). */
+function convergeIpv4(now: readonly Route[], goal: readonly Route[]): Share {
+  const present = bySlot(now)
+  const wanted = bySlot(goal)
+  const groups = [...new Set([...present.keys(), ...wanted.keys()])].map((slot) =>
+    orderSlot(present.get(slot) ?? [], wanted.get(slot) ?? []),
+  )
+  const adding = groups.filter(({ first }) => first.length > 0)
+  const removed = groups.flatMap(({ removed: routes }) => routes)
+  return {
+    first: directFirst(adding, ({ representative }) => representative).flatMap(({ first }) => first),
+    last: [...directFirst(removed, (route) => route)].reverse().map((route) => ({ op: 'route.del', route })),
+  }
+}
+
+interface SlotShare {
+  readonly first: readonly Step[]
+  readonly removed: readonly Route[]
+  readonly representative: Route
+}
+
+/** Keeps the longest run of the goal that is already in order, and builds the rest around it. */
+function orderSlot(now: readonly Route[], goal: readonly Route[]): SlotShare {
+  const ids = now.map(routeId)
+  const wanted = goal.map(routeId)
+  const [start, end] = longestRunInOrder(wanted, ids)
+  const steps: Step[] = []
+  const put = (op: 'route.prepend' | 'route.append', route: Route): void => {
+    if (ids.includes(routeId(route))) steps.push({ op: 'route.del', route })
+    steps.push({ op: now.length === 0 && start === end && steps.length === 0 ? 'route.add' : op, route })
+  }
+  for (const route of [...goal.slice(0, start)].reverse()) put('route.prepend', route)
+  for (const route of goal.slice(end)) put('route.append', route)
+  const removed = now.filter((_, index) => !wanted.includes(ids[index] ?? ''))
+  const [representative] = goal.length > 0 ? goal : now
+  if (representative === undefined) throw new Error('a slot without routes')
+  return { first: steps, removed, representative }
+}
+
+/**
+ * The longest `[start, end)` of `wanted` whose members stand in `present` in that order; of several, the one with
+ * the route that wins now, so that it is not touched.
+ */
+function longestRunInOrder(wanted: readonly string[], present: readonly string[]): readonly [number, number] {
+  const runs = wanted.map((_, start): readonly [number, number] => {
+    let end = start
+    for (let at = present.indexOf(wanted[start] ?? ''); at >= 0;) {
+      end += 1
+      const next = end < wanted.length ? present.indexOf(wanted[end] ?? '') : -1
+      at = next > at ? next : -1
+    }
+    return [start, end]
+  })
+  const rank = ([start]: readonly [number, number]): number => present.indexOf(wanted[start] ?? '')
+  const [best] = runs.sort((a, b) => b[1] - b[0] - (a[1] - a[0]) || rank(a) - rank(b))
+  return best ?? [0, 0]
+}
+
+/** IPv6 refuses a second route in a slot: where one has to make room, it goes right before the other comes. */
+function convergeIpv6(now: readonly Route[], goal: readonly Route[]): Share {
+  const present = new Set(now.map(routeId))
+  const wanted = new Set(goal.map(routeId))
+  const leaving = now.filter((route) => !wanted.has(routeId(route)))
+  const coming = directFirst(
+    goal.filter((route) => !present.has(routeId(route))),
+    (route) => route,
+  )
+  const occupied = new Set(now.map(slotOf))
+  const free = coming.filter((route) => !occupied.has(slotOf(route)))
+  const contested = coming.filter((route) => occupied.has(slotOf(route)))
+  const cleared = new Set<string>()
+  const swaps = contested.flatMap((route): readonly Step[] => {
+    const inTheWay = leaving.filter(
+      (other) => slotOf(other) === slotOf(route) && !cleared.has(routeId(other)),
+    )
+    for (const other of inTheWay) cleared.add(routeId(other))
+    const shared = now.some((other) => slotOf(other) === slotOf(route) && wanted.has(routeId(other)))
+    return [
+      ...inTheWay.map((other): Step => ({ op: 'route.del', route: other })),
+      { op: shared ? 'route.append' : 'route.add', route },
+    ]
+  })
+  return {
+    first: [...free.map((route): Step => ({ op: 'route.add', route })), ...swaps],
+    last: leaving
+      .filter((route) => !cleared.has(routeId(route)))
+      .reverse()
+      .map((route) => ({ op: 'route.del', route })),
+  }
+}

@@ -1,0 +1,80 @@
+import type { NetworkState, Sysctl } from '../state.ts'
+import { sysctlOf } from '../state.ts'
+import type { Step } from '../step.ts'
+import { convergeAddresses } from './converge-addresses.ts'
+import { convergeLinks } from './converge-links.ts'
+import { convergeNeighbours, convergeNexthops, convergeRules } from './converge-others.ts'
+import { convergeRoutes } from './converge-routes.ts'
+import type { Sides } from './footprint.ts'
+
+/** One concern's share of a plan: what comes before the rest, and what must wait for it. */
+export interface Share {
+  readonly first: readonly Step[]
+  readonly last: readonly Step[]
+}
+
+/**
+ * From one state to another without a change of the uplink's master: what is missing is added before what is too
+ * much is taken away, addresses before the routes that need them and after them on the way out.
+ */
+export function converge(from: NetworkState, to: NetworkState, sides: Sides): readonly Step[] {
+  const links = convergeLinks(from, to, sides)
+  const addresses = convergeAddresses(from, to, sides)
+  const routes = convergeRoutes(from, to, { sides, addresses })
+  const objects = convergeNexthops(from, to, sides)
+  const rules = convergeRules(from, to, sides)
+  const neighbours = convergeNeighbours(from, to, sides)
+  const sysctls = convergeSysctls(from, to, sides)
+  return [
+    ...links.create,
+    ...sysctls.first,
+    ...links.first,
+    ...objects.first,
+    ...addresses.add,
+    ...routes.first,
+    ...rules.first,
+    ...neighbours.first,
+    ...routes.last,
+    ...objects.last,
+    ...rules.last,
+    ...neighbours.last,
+    ...addresses.remove,
+    ...addresses.change,
+    ...sysctls.last,
+    ...links.last,
+  ]
+}
+
+/**
+ * Settings that make a side safe to fill: no duplicate address detection, no link-local address of the kernel's
+ * own making, and routes that wait for carrier. They come before the addresses; all others when the rest is done.
+ */
+const guards: Readonly<Record<string, string>> = {
+  accept_dad: '0',
+  addr_gen_mode: '1',
+  ignore_routes_with_linkdown: '1',
+}
+
+/** Keys whose write has an effect on another key come before it: stable_secret sets addr_gen_mode to 2. */
+const early = ['stable_secret']
+
+function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): Share {
+  const isNew = !from.links.some((link) => link.name === bridge)
+  const wanted = to.sysctls.filter(({ dev }) => dev === uplink || dev === bridge)
+  const writes = wanted.filter((item) => valueBefore(from, item, isNew ? bridge : undefined) !== item.value)
+  const isFirst = (item: Sysctl): boolean => (isNew && item.dev === bridge) || guards[item.key] === item.value
+  const sorted = [...writes].sort((a, b) => Number(early.includes(b.key)) - Number(early.includes(a.key)))
+  const steps = (items: readonly Sysctl[]): readonly Step[] =>
+    items.map((sysctl) => ({ op: 'sysctl.set', sysctl }))
+  return {
+    first: steps(sorted.filter(isFirst)),
+    last: steps(sorted.filter((item) => !isFirst(item))),
+  }
+}
+
+/** A link that is yet to be made starts with the namespace's defaults; its IPv6 MTU follows its own. */
+function valueBefore(from: NetworkState, item: Sysctl, created: string | undefined): string | undefined {
+  if (item.dev !== created) return sysctlOf(from, item)
+  if (item.key === 'mtu') return item.value
+  return sysctlOf(from, { ...item, dev: 'default' })
+}

@@ -1,0 +1,94 @@
+import { findLink, type NetworkState } from '../state.ts'
+import type { Step } from '../step.ts'
+import { converge } from './converge.ts'
+import { nexthopId } from './converge-others.ts'
+import type { Sides } from './footprint.ts'
+import { isOnDev } from './routes.ts'
+import { readyState } from './ready.ts'
+
+/** The steps from one state to another, in three parts with a look at the network between them. */
+export interface Plan {
+  /** Up to the switch: nothing that the host uses changes. Without a switch, everything. */
+  readonly prepare: readonly Step[]
+  /** The uplink becomes, or ceases to be, a port of the bridge. Empty where it stays what it is. */
+  readonly change: readonly Step[]
+  /** What is left over on the other side goes, and stand-ins give way to what they stood in for. */
+  readonly finish: readonly Step[]
+  /** What should be so between `change` and `finish`; `undefined` where there is no switch. */
+  readonly switched: NetworkState | undefined
+}
+
+export const stepsOf = (plan: Plan): readonly Step[] => [...plan.prepare, ...plan.change, ...plan.finish]
+
+/**
+ * The one planner: brup, brdown, rollback and recovery are this function with different goals. It touches only
+ * what is on one of the two links or names one.
+ */
+export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Plan {
+  const isPort = (state: NetworkState): boolean => findLink(state, sides.uplink)?.master === sides.bridge
+  if (isPort(from) === isPort(to))
+    return { prepare: converge(from, to, sides), change: [], finish: [], switched: undefined }
+  const direction = isPort(to) ? 'up' : 'down'
+  const ends = direction === 'up' ? { raised: to, lowered: from } : { raised: from, lowered: to }
+  const ready = readyState(from, { ends, sides, direction })
+  const change = direction === 'up' ? joinSteps(sides) : leaveSteps(ready, to, sides)
+  const switched = direction === 'up' ? joined(ready, sides) : left(ready, to, sides)
+  return {
+    prepare: converge(from, ready, sides),
+    change,
+    finish: converge(switched, to, sides),
+    switched,
+  }
+}
+
+/** The switch: the bridge gets carrier, and its routes win. */
+const joinSteps = ({ uplink, bridge }: Sides): readonly Step[] => [
+  { op: 'link.master', dev: uplink, master: bridge },
+]
+
+/**
+ * The way back. The lines stand next to each other in one batch: between the first and the last the host may be
+ * silent for up to a second, since the kernel reports a bridge's loss of carrier late (net/core/link_watch.c).
+ */
+function leaveSteps(ready: NetworkState, to: NetworkState, { uplink, bridge }: Sides): readonly Step[] {
+  const wanted = new Map(to.nexthops.map((nexthop) => [nexthop.id, nexthop]))
+  const objects = ready.nexthops.flatMap((nexthop): readonly Step[] => {
+    const goal = wanted.get(nexthop.id)
+    const moves = nexthop.dev === bridge && goal !== undefined && nexthopId(goal) !== nexthopId(nexthop)
+    return moves ? [{ op: 'nexthop.replace', nexthop: goal }] : []
+  })
+  const stays = findLink(to, bridge) !== undefined
+  return [
+    { op: 'link.nomaster', dev: uplink },
+    ...objects,
+    { op: stays ? 'link.down' : 'link.del', dev: bridge },
+  ]
+}
+
+const withMaster = (state: NetworkState, uplink: string, master: string | undefined): NetworkState => ({
+  ...state,
+  links: state.links.map((link) => (link.name === uplink ? { ...link, master } : link)),
+})
+
+const joined = (ready: NetworkState, { uplink, bridge }: Sides): NetworkState =>
+  withMaster(ready, uplink, bridge)
+
+/** What the kernel leaves when a bridge is deleted, or (an adopted one) taken down. */
+function left(ready: NetworkState, to: NetworkState, { uplink, bridge }: Sides): NetworkState {
+  const stays = findLink(to, bridge) !== undefined
+  const replaced = new Map(to.nexthops.map((nexthop) => [nexthop.id, nexthop]))
+  const state = withMaster(ready, uplink, undefined)
+  return {
+    ...state,
+    links: stays
+      ? state.links.map((link) => (link.name === bridge ? { ...link, up: false } : link))
+      : state.links.filter(({ name }) => name !== bridge),
+    addresses: state.addresses.filter(({ dev, family }) => dev !== bridge || (stays && family === 4)),
+    routes: state.routes.filter((route) => route.nhid !== undefined || !isOnDev(route, [bridge])),
+    neighbours: state.neighbours.filter(({ dev }) => dev !== bridge),
+    nexthops: state.nexthops.flatMap((nexthop) =>
+      nexthop.dev === bridge ? (replaced.get(nexthop.id) ?? []) : [nexthop],
+    ),
+    sysctls: stays ? state.sysctls : state.sysctls.filter(({ dev }) => dev !== bridge),
+  }
+}

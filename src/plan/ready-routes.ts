@@ -1,0 +1,130 @@
+import type { NetworkState, Route } from '../state.ts'
+import { devsOf, objectsOn, routeFilter, type Sides } from './footprint.ts'
+import type { Ends } from './ready.ts'
+import {
+  isKernelsOwn,
+  isOnDev,
+  isPerLink,
+  moveHops,
+  ownProtocol,
+  prefixRoutes,
+  routeId,
+  slotOf,
+  withoutObject,
+} from './routes.ts'
+
+/**
+ * The routes of both ends side by side, those of the bridge first. IPv4 orders routes within a slot, so the
+ * bridge's stand before the uplink's. IPv6 has one route a slot: the bridge's has a metric one better until the
+ * uplink's is gone. Routes by next-hop object stay with the object; each side has a plain stand-in beside it.
+ */
+export function readyRoutes(ends: Ends, sides: Sides): readonly Route[] {
+  const { raised, lowered } = ends
+  const isTouched = routeFilter(lowered, devsOf(sides))
+  const parts: Parts = {
+    lowered: lowered.routes,
+    raised: raised.routes,
+    isTouched,
+    uplinkStandIns: standIns(lowered, { ...sides, on: sides.uplink }),
+    bridgeSide: [
+      ...raised.routes.filter((route) => route.nhid === undefined && isOnDev(route, [sides.bridge])),
+      ...standIns(raised, { ...sides, on: sides.bridge }),
+    ],
+    made: new Set(raised.addresses.flatMap(prefixRoutes).map(routeId)),
+  }
+  return [...readyIpv4(ofFamily(parts, 4)), ...readyIpv6(ofFamily(parts, 6))]
+}
+
+interface Parts {
+  /** All routes of each end, with those that have nothing to do with the two links. */
+  readonly lowered: readonly Route[]
+  readonly raised: readonly Route[]
+  readonly isTouched: (route: Route) => boolean
+  readonly uplinkStandIns: readonly Route[]
+  /** The routes that leave by the bridge, with stand-ins for those by an object. */
+  readonly bridgeSide: readonly Route[]
+  /** Ids of the prefix routes that come with the bridge's addresses, wanted or not. */
+  readonly made: ReadonlySet<string>
+}
+
+/** Plain routes by `on` for those by an object, whatever link the object has by then. */
+function standIns(state: NetworkState, { uplink, bridge, on }: Sides & { on: string }): readonly Route[] {
+  const objects = objectsOn(state.nexthops, [uplink, bridge])
+  const other = on === uplink ? bridge : uplink
+  return state.routes.flatMap((route) =>
+    route.nhid !== undefined && objects.has(route.nhid) ? [withoutObject(moveHops(route, other, on))] : [],
+  )
+}
+
+const ofFamily = (parts: Parts, family: 4 | 6): Parts => {
+  const own = (routes: readonly Route[]): readonly Route[] =>
+    routes.filter((route) => route.family === family && !isKernelsOwn(route))
+  return {
+    ...parts,
+    lowered: own(parts.lowered),
+    raised: own(parts.raised),
+    uplinkStandIns: own(parts.uplinkStandIns),
+    bridgeSide: own(parts.bridgeSide),
+  }
+}
+
+/** In each slot the bridge's routes stand right before the uplink's; others of the slot keep their place. */
+function readyIpv4({ lowered, raised, isTouched, uplinkStandIns, bridgeSide }: Parts): readonly Route[] {
+  const slots = new Set([...lowered, ...raised].map(slotOf))
+  return [...slots].flatMap((slot) => {
+    const inSlot = (route: Route): boolean => slotOf(route) === slot
+    const bridge = bridgeSide.filter(inSlot)
+    const low = lowered.filter(inSlot)
+    const first = low.findIndex(isTouched)
+    if (first < 0) return bridge.length > 0 ? raised.filter(inSlot) : low
+    return [...low.slice(0, first), ...bridge, ...low.slice(first), ...uplinkStandIns.filter(inSlot)]
+  })
+}
+
+function readyIpv6({ lowered, uplinkStandIns, bridgeSide, made }: Parts): readonly Route[] {
+  const taken = new Set(lowered.map(slotOf))
+  const ready = new Map(lowered.map((route) => [routeId(route), route]))
+  for (const route of bestFirst(bridgeSide)) {
+    if (isPerLink(route) || made.has(routeId(route))) ready.set(routeId(route), route)
+    if (isPerLink(route)) continue
+    if (taken.has(slotOf(route))) placeBeside(route, { taken, ready })
+    else ready.set(routeId(route), claim(route, taken))
+  }
+  for (const standIn of uplinkStandIns) {
+    const worse = { ...standIn, metric: standIn.metric + 1 }
+    if (!taken.has(slotOf(worse))) ready.set(routeId(worse), claim(worse, taken))
+  }
+  return [...ready.values()]
+}
+
+const bestFirst = (routes: readonly Route[]): readonly Route[] =>
+  [...routes].sort((a, b) => a.metric - b.metric)
+
+function claim(route: Route, taken: Set<string>): Route {
+  taken.add(slotOf(route))
+  return route
+}
+
+interface Slots {
+  readonly taken: Set<string>
+  readonly ready: Map<string, Route>
+}
+
+/**
+ * A route of the bridge whose slot the uplink's holds: one metric better, if that is free; else the uplink's goes
+ * one metric down and makes room; else it waits until the uplink's is gone. Never further: nothing else on the
+ * host may come in between.
+ */
+function placeBeside(route: Route, { taken, ready }: Slots): void {
+  const better = { ...route, metric: route.metric - 1, protocol: ownProtocol }
+  if (better.metric > 0 && !taken.has(slotOf(better))) {
+    ready.set(routeId(better), claim(better, taken))
+    return
+  }
+  const holder = [...ready.values()].find((other) => slotOf(other) === slotOf(route))
+  if (holder === undefined || holder.nhid !== undefined || holder.protocol === 'kernel') return
+  const worse = { ...holder, metric: holder.metric + 1, protocol: ownProtocol }
+  if (taken.has(slotOf(worse))) return
+  ready.delete(routeId(holder))
+  for (const item of [claim(worse, taken), route]) ready.set(routeId(item), item)
+}

@@ -1,0 +1,121 @@
+import {
+  findLink,
+  sysctlOf,
+  type Address,
+  type Link,
+  type NetworkState,
+  type Neighbour,
+  type Rule,
+  type Sysctl,
+} from '../state.ts'
+import { addressId } from './addresses.ts'
+import { neighbourId, ruleId } from './converge-others.ts'
+import { devsOf, type Sides } from './footprint.ts'
+import { readyRoutes } from './ready-routes.ts'
+
+/** The state in which the host is on the bridge, and the one in which it is on the uplink itself. */
+export interface Ends {
+  readonly raised: NetworkState
+  readonly lowered: NetworkState
+}
+
+export type Direction = 'up' | 'down'
+
+interface ReadyOptions {
+  readonly ends: Ends
+  readonly sides: Sides
+  readonly direction: Direction
+}
+
+/**
+ * The state right before the switch, the same in both directions: the uplink has its addresses and routes as it
+ * has them without a bridge, and the bridge has its own, each a little better than the uplink's. What is used
+ * is decided by one thing only, the carrier of the bridge; and that is what the switch gives or takes.
+ */
+export function readyState(from: NetworkState, options: ReadyOptions): NetworkState {
+  const { ends, sides, direction } = options
+  return {
+    links: readyLinks(from, options),
+    addresses: readyAddresses(from, options),
+    routes: readyRoutes(ends, sides),
+    rules: union(from.rules, otherEnd(options).rules, ruleId).sort(byPriority),
+    nexthops: from.nexthops,
+    neighbours: readyNeighbours(from, options),
+    sysctls: readySysctls(from, { ends, sides, direction }),
+  }
+}
+
+const otherEnd = ({ ends, direction }: ReadyOptions): NetworkState =>
+  direction === 'up' ? ends.raised : ends.lowered
+
+const byPriority = (a: Rule, b: Rule): number => a.family - b.family || a.priority - b.priority
+
+function union<T>(first: readonly T[], second: readonly T[], idOf: (item: T) => string): T[] {
+  const present = new Set(first.map(idOf))
+  return [...first, ...second.filter((item) => !present.has(idOf(item)))]
+}
+
+/** Going up, the bridge appears; going down, whoever else would keep its carrier leaves it. */
+function readyLinks(
+  from: NetworkState,
+  { ends: { raised, lowered }, sides: { uplink, bridge }, direction }: ReadyOptions,
+): readonly Link[] {
+  const target = findLink(raised, bridge)
+  if (direction === 'up') {
+    const others = from.links.filter(({ name }) => name !== bridge)
+    return target === undefined ? others : [...others, { ...target, alias: pendingAlias(target.alias) }]
+  }
+  const staying = new Set(lowered.links.filter(({ master }) => master === bridge).map(({ name }) => name))
+  return from.links.map((link) => {
+    if (link.name === bridge) return { ...link, alias: pendingAlias(link.alias) }
+    const leaves = link.master === bridge && link.name !== uplink && !staying.has(link.name)
+    return leaves ? { ...link, master: undefined } : link
+  })
+}
+
+/** Hooks wait while a bridge of ours is marked so. A bridge that is not ours carries no mark. */
+const pendingAlias = (alias: string | undefined): string | undefined =>
+  alias === undefined || !alias.startsWith('qemu-tap-hooks ') || alias.endsWith(' pending')
+    ? alias
+    : `${alias} pending`
+
+/**
+ * Those of both sides. An IPv6 address that comes must be usable at once: by accept_dad=0 on its link, or, where
+ * `all` overrules that, by its own flag.
+ */
+function readyAddresses(from: NetworkState, options: ReadyOptions): readonly Address[] {
+  const { ends, sides, direction } = options
+  const on = (state: NetworkState, dev: string): readonly Address[] =>
+    state.addresses.filter((address) => address.dev === dev)
+  const present = new Map(from.addresses.map((address) => [addressId(address), address]))
+  const detects = sysctlOf(from, { family: 6, dev: 'all', key: 'accept_dad' }) !== '0'
+  const side = (state: NetworkState, dev: string): readonly Address[] =>
+    on(state, dev).map((address) => {
+      const actual = present.get(addressId(address))
+      if (address.family === 4 || !detects || actual !== undefined) return address
+      return { ...address, flags: [...new Set([...address.flags, 'nodad'])] }
+    })
+  const uplinkState = direction === 'up' ? from : ends.lowered
+  const others = from.addresses.filter(({ dev }) => !devsOf(sides).includes(dev))
+  return [...others, ...side(uplinkState, sides.uplink), ...side(ends.raised, sides.bridge)]
+}
+
+function readyNeighbours(from: NetworkState, options: ReadyOptions): readonly Neighbour[] {
+  return union(from.neighbours, otherEnd(options).neighbours, neighbourId)
+}
+
+const ignoreLinkdown = 'ignore_routes_with_linkdown'
+
+function readySysctls(from: NetworkState, { ends, sides, direction }: ReadyOptions): readonly Sysctl[] {
+  const { uplink, bridge } = sides
+  const isOld = (item: Sysctl): boolean => direction === 'down' || item.dev !== bridge
+  const kept = from.sysctls.filter(isOld)
+  const coming = direction === 'up' ? ends.raised.sysctls.filter(({ dev }) => dev === bridge) : []
+  return [...kept, ...coming].map((item) => {
+    if (item.dev === bridge && item.key === ignoreLinkdown) return { ...item, value: '1' }
+    const isFilled = item.family === 6 && item.dev === (direction === 'up' ? bridge : uplink)
+    if (isFilled && item.key === 'accept_dad') return { ...item, value: '0' }
+    if (isFilled && direction === 'up' && item.key === 'addr_gen_mode') return { ...item, value: '1' }
+    return item
+  })
+}

@@ -1,0 +1,75 @@
+import type { NetworkState, Route, Rule } from '../state.ts'
+import { ruleId } from './converge-others.ts'
+import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
+import { isKernelsOwn, routeId, slotOf } from './routes.ts'
+
+/**
+ * A goal for today: what is not ours to touch is taken as it is now, not as it was when the goal was written.
+ * Where both stand in one ordered slot, the goal's order holds for what is still there.
+ */
+export function rebase(goal: NetworkState, now: NetworkState, sides: Sides): NetworkState {
+  const devs = devsOf(sides)
+  const isOurs = (dev: string | undefined): boolean => dev !== undefined && devs.includes(dev)
+  const objects = new Set([...objectsOn(goal.nexthops, devs), ...objectsOn(now.nexthops, devs)])
+  return {
+    links: rebaseLinks(goal, now, sides),
+    addresses: [
+      ...now.addresses.filter(({ dev }) => !isOurs(dev)),
+      ...goal.addresses.filter(({ dev }) => isOurs(dev)),
+    ],
+    routes: rebaseRoutes(goal, now, devs),
+    rules: rebaseRules(goal, now, devs),
+    nexthops: [
+      ...now.nexthops.filter(({ id }) => !objects.has(id)),
+      ...goal.nexthops.filter(({ id }) => objects.has(id)),
+    ],
+    neighbours: [
+      ...now.neighbours.filter(({ dev }) => !isOurs(dev)),
+      ...goal.neighbours.filter(({ dev }) => isOurs(dev)),
+    ],
+    sysctls: [
+      ...now.sysctls.filter(({ dev }) => !isOurs(dev)),
+      ...goal.sysctls.filter(({ dev }) => isOurs(dev)),
+    ],
+  }
+}
+
+/** Links come and go; of those still there the goal decides who is a port of the bridge. */
+function rebaseLinks(
+  goal: NetworkState,
+  now: NetworkState,
+  { uplink, bridge }: Sides,
+): NetworkState['links'] {
+  const wanted = new Map(goal.links.map((link) => [link.name, link]))
+  const others = now.links.flatMap((link) => {
+    if (link.name === bridge) return []
+    const target = wanted.get(link.name)
+    if (link.name === uplink) return [target ?? link]
+    const belongs = target?.master === bridge || link.master === bridge
+    return [belongs ? { ...link, master: target === undefined ? undefined : target.master } : link]
+  })
+  const target = wanted.get(bridge)
+  return target === undefined ? others : [...others, target]
+}
+
+function rebaseRoutes(goal: NetworkState, now: NetworkState, devs: readonly string[]): readonly Route[] {
+  const isOursThen = routeFilter(goal, devs)
+  const isOursNow = routeFilter(now, devs)
+  const rest = now.routes.filter((route) => !isOursNow(route) || isKernelsOwn(route))
+  const present = new Set(rest.map(routeId))
+  const touched = new Set(goal.routes.filter(isOursThen).map(slotOf))
+  const kept = goal.routes.filter(
+    (route) => touched.has(slotOf(route)) && (isOursThen(route) || present.has(routeId(route))),
+  )
+  const done = new Set(kept.map(routeId))
+  return [...kept, ...rest.filter((route) => !done.has(routeId(route)))]
+}
+
+function rebaseRules(goal: NetworkState, now: NetworkState, devs: readonly string[]): readonly Rule[] {
+  const rest = now.rules.filter((rule) => !ruleNames(rule, devs))
+  const present = new Set(rest.map(ruleId))
+  const kept = goal.rules.filter((rule) => ruleNames(rule, devs) || present.has(ruleId(rule)))
+  const done = new Set(kept.map(ruleId))
+  const all = [...kept, ...rest.filter((rule) => !done.has(ruleId(rule)))]
+  return all.sort((a, b) => a.family - b.family || a.priority - b.priority)
+}

@@ -1,0 +1,103 @@
+import { refusal, type CommandError } from '../errors.ts'
+import { addressesOf, findLink, portsOf, type Link, type NetworkState } from '../state.ts'
+import { nexthopWords, routeWords, ruleWords } from '../words.ts'
+import { devsOf, objectsOn, ruleNames, type Sides } from './footprint.ts'
+import { touchedRoutes } from './goals.ts'
+
+/** Why brup must not touch this uplink or this bridge: the first reason found, to be thrown before any change. */
+export function brupRefusal(state: NetworkState, sides: Sides): CommandError | undefined {
+  const uplink = findLink(state, sides.uplink)
+  if (uplink === undefined)
+    return refusal(`there is no link ${sides.uplink}`, 'give --uplink IF; `ip link` shows what there is')
+  return (
+    uplinkRefusal(uplink, sides.bridge) ??
+    upperRefusal(state, uplink) ??
+    bridgeRefusal(state, sides) ??
+    contentRefusal(state, sides)
+  )
+}
+
+function uplinkRefusal(link: Link, bridge: string): CommandError | undefined {
+  const { name } = link
+  const other = 'give another link with --uplink'
+  if (link.loopback) return refusal(`${name} is the loopback link`, other)
+  if (name === bridge) return refusal(`${name} cannot be its own uplink`, other)
+  if (link.master !== undefined)
+    return refusal(
+      `${name} is already a port of ${link.master}`,
+      link.masterKind === 'bridge' || link.masterKind === undefined
+        ? `run brdown ${link.master} first, or take it out of ${link.master}`
+        : `use ${link.master} as the uplink instead`,
+    )
+  if (link.kind === 'bridge') return refusal(`${name} is a bridge itself`, `run brup ${name}? no: ${other}`)
+  if (link.kind === 'tun')
+    return refusal(`${name} is a ${link.tunType ?? 'tun'} device, a guest's end`, other)
+  if (link.type !== 'ether') return refusal(`${name} is no Ethernet link (${link.type})`, other)
+  if (!link.up) return refusal(`${name} is down`, `ip link set ${name} up`)
+  return undefined
+}
+
+/** Links on top of the uplink that take its frames before a bridge could: the kernel answers EBUSY. */
+const takers = new Set(['macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'macsec'])
+/** Tunnels bound to the uplink would look for their way out on a link that has no addresses any more. */
+const tunnels = new Set(
+  'vxlan geneve gre gretap ip6gre ip6gretap erspan ip6erspan ipip sit ip6tnl vti vti6 xfrm bareudp'.split(
+    ' ',
+  ),
+)
+
+function upperRefusal(state: NetworkState, { name }: Link): CommandError | undefined {
+  const uppers = state.links.filter(({ lower }) => lower === name)
+  const taker = uppers.find(({ kind }) => takers.has(kind ?? ''))
+  if (taker !== undefined)
+    return refusal(`${name} carries the ${taker.kind ?? ''} ${taker.name}`, `ip link del ${taker.name}`)
+  const tunnel = uppers.find(({ kind }) => tunnels.has(kind ?? ''))
+  if (tunnel !== undefined)
+    return refusal(
+      `the ${tunnel.kind ?? 'tunnel'} ${tunnel.name} is bound to ${name} and would lose its footing`,
+      `make it without dev ${name}, or remove it: ip link del ${tunnel.name}`,
+    )
+  return undefined
+}
+
+function bridgeRefusal(state: NetworkState, { bridge }: Sides): CommandError | undefined {
+  const link = findLink(state, bridge)
+  if (link === undefined) return undefined
+  const other = 'give brup the name of another bridge'
+  if (link.kind !== 'bridge') return refusal(`${bridge} exists and is no bridge`, other)
+  const addresses = addressesOf(state, bridge).filter(({ scope }) => scope !== 'link')
+  if (addresses.length > 0)
+    return refusal(
+      `${bridge} was not made by brup and has addresses (${addresses.map(({ local }) => local).join(', ')})`,
+      `it belongs to somebody else; ${other}`,
+    )
+  const live = portsOf(state, bridge).find(({ carrier }) => carrier)
+  if (live !== undefined)
+    return refusal(
+      `${bridge} has carrier by its port ${live.name}, so its routes would win before the switch`,
+      `ip link set ${live.name} nomaster, or ${other}`,
+    )
+  return undefined
+}
+
+/** What could not be put back as it was is not taken away. */
+function contentRefusal(state: NetworkState, sides: Sides): CommandError | undefined {
+  const { uplink } = sides
+  const duplicate = addressesOf(state, uplink).find(({ status }) => status.includes('dadfailed'))
+  if (duplicate !== undefined)
+    return refusal(
+      `${duplicate.local} on ${uplink} is a duplicate (dadfailed)`,
+      `ip addr del ${duplicate.local}/${duplicate.prefixLength} dev ${uplink}`,
+    )
+  const route = touchedRoutes(state, sides).find(({ unknown }) => unknown.length > 0)
+  if (route !== undefined) return unmovable(`route ${routeWords(route, undefined).join(' ')}`, route.unknown)
+  const rule = state.rules.find((item) => ruleNames(item, devsOf(sides)) && item.unknown.length > 0)
+  if (rule !== undefined) return unmovable(`rule ${ruleWords(rule).join(' ')}`, rule.unknown)
+  const objects = objectsOn(state.nexthops, devsOf(sides))
+  const object = state.nexthops.find(({ id, unknown }) => objects.has(id) && unknown.length > 0)
+  if (object !== undefined) return unmovable(`nexthop ${nexthopWords(object).join(' ')}`, object.unknown)
+  return undefined
+}
+
+const unmovable = (what: string, attributes: readonly string[]): CommandError =>
+  refusal(`brup cannot move the ${what}: it has ${attributes.join(', ')}`, 'remove it first')

@@ -1,0 +1,31 @@
+import type { Plan } from '../plan/planner.ts'
+import { batchLine, ipWords, isIpStep, sysctlPath, type Step } from '../step.ts'
+
+/** A step as the command that does it; `now` in seconds of CLOCK_BOOTTIME, for what is left of lifetimes. */
+const stepCommand = (step: Step, now: number): string =>
+  isIpStep(step)
+    ? `ip ${ipWords(step, now).map(quoted).join(' ')}`
+    : `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`
+
+const quoted = (word: string): string =>
+  /^[\w.,:/@%+=^-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+
+/** The whole plan as a shell script that would do the same. */
+export function scriptOf(plan: Plan, now: number): string {
+  const commands = (steps: readonly Step[]): readonly string[] => steps.map((step) => stepCommand(step, now))
+  const lines = [
+    '#!/bin/sh -e',
+    ...commands(plan.prepare),
+    ...(plan.change.length === 0 ? [] : ['# the switch', ...changeLines(plan.change, now), '# tidy up']),
+    ...commands(plan.finish),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** The lines of the way back belong together: between two processes the host would be silent for too long. */
+function changeLines(steps: readonly Step[], now: number): readonly string[] {
+  const [only, ...others] = steps
+  if (only !== undefined && others.length === 0) return [stepCommand(only, now)]
+  const lines = steps.filter(isIpStep).map((step) => batchLine(ipWords(step, now)))
+  return ["ip -batch - <<'END'", ...lines, 'END']
+}

@@ -1,0 +1,109 @@
+import * as v from 'valibot'
+import type { NetworkState } from './state.ts'
+
+/** A NetworkState as a journal holds it: JSON leaves out what is `undefined`. */
+
+const text = v.optional(v.string())
+const count = v.optional(v.number())
+const words = v.array(v.string())
+const family = v.picklist([4, 6])
+
+const link = v.object({
+  index: v.number(),
+  name: v.string(),
+  mac: v.string(),
+  mtu: v.number(),
+  up: v.boolean(),
+  carrier: v.boolean(),
+  loopback: v.boolean(),
+  type: v.string(),
+  kind: text,
+  master: text,
+  masterKind: text,
+  lower: text,
+  alias: text,
+  tunType: text,
+  addrGenMode: text,
+})
+
+const address = v.object({
+  family,
+  dev: v.string(),
+  local: v.string(),
+  peer: text,
+  prefixLength: v.number(),
+  broadcast: text,
+  anycast: text,
+  scope: v.string(),
+  label: text,
+  metric: count,
+  protocol: text,
+  flags: words,
+  status: words,
+  validUntil: count,
+  preferredUntil: count,
+})
+
+const hop = v.object({
+  dev: text,
+  gateway: text,
+  viaFamily: v.optional(family),
+  weight: count,
+  onlink: v.boolean(),
+})
+
+const route = v.object({
+  family,
+  type: v.string(),
+  table: v.string(),
+  dst: v.string(),
+  from: text,
+  tos: text,
+  protocol: v.string(),
+  scope: v.string(),
+  metric: v.number(),
+  source: text,
+  hops: v.array(hop),
+  nhid: count,
+  metrics: v.array(words),
+  preference: text,
+  realm: text,
+  expiresAt: count,
+  unknown: words,
+})
+
+const rule = v.object({ family, priority: v.number(), iif: text, oif: text, words, unknown: words })
+
+const nexthop = v.object({
+  id: v.number(),
+  family,
+  dev: text,
+  group: v.array(v.object({ id: v.number(), weight: v.number() })),
+  words,
+  unknown: words,
+})
+
+const neighbour = v.object({
+  family,
+  dev: v.string(),
+  dst: v.string(),
+  mac: text,
+  proxy: v.boolean(),
+  router: v.boolean(),
+})
+
+const sysctl = v.object({ family, dev: v.string(), key: v.string(), value: v.string() })
+
+export const stateSchema = v.pipe(
+  v.object({
+    links: v.array(link),
+    addresses: v.array(address),
+    routes: v.array(route),
+    rules: v.array(rule),
+    nexthops: v.array(nexthop),
+    neighbours: v.array(neighbour),
+    sysctls: v.array(sysctl),
+  }),
+  // An absent key and `undefined` read the same; the type asks for the latter.
+  v.transform((state) => state as NetworkState),
+)

@@ -1,0 +1,113 @@
+import type { Address, Neighbour, Nexthop, Route, Rule, Sysctl } from './state.ts'
+import { protocolNumber } from './protocols.ts'
+import { addressWords, neighbourWords, nexthopWords, routeWords, ruleWords } from './words.ts'
+
+/** One change to the kernel, as plain data: it can be printed, journalled, compared and counted. */
+export type Step =
+  | { readonly op: 'bridge.add'; readonly name: string; readonly mac: string; readonly mtu: number }
+  | { readonly op: 'link.name'; readonly dev: string; readonly name: string; readonly alias: string }
+  | { readonly op: 'link.alias'; readonly dev: string; readonly alias: string }
+  | { readonly op: 'link.mtu'; readonly dev: string; readonly mtu: number }
+  | { readonly op: 'link.mac'; readonly dev: string; readonly mac: string }
+  | { readonly op: 'link.addrgenmode'; readonly dev: string; readonly mode: string }
+  | { readonly op: 'link.up' | 'link.down' | 'link.del' | 'link.nomaster'; readonly dev: string }
+  | { readonly op: 'link.master'; readonly dev: string; readonly master: string }
+  | { readonly op: 'addr.add' | 'addr.change' | 'addr.del'; readonly address: Address }
+  | {
+      readonly op: 'route.add' | 'route.prepend' | 'route.append' | 'route.replace' | 'route.del'
+      readonly route: Route
+    }
+  | { readonly op: 'rule.add' | 'rule.del'; readonly rule: Rule }
+  | { readonly op: 'nexthop.replace' | 'nexthop.del'; readonly nexthop: Nexthop }
+  | { readonly op: 'neigh.replace' | 'neigh.del'; readonly neighbour: Neighbour }
+  | {
+      readonly op: 'neigh.seed'
+      readonly dev: string
+      readonly dst: string
+      readonly mac: string
+    }
+  | { readonly op: 'sysctl.set'; readonly sysctl: Sysctl }
+
+export type IpStep = Exclude<Step, { op: 'sysctl.set' }>
+
+export const isIpStep = (step: Step): step is IpStep => step.op !== 'sysctl.set'
+
+/**
+ * The words of one line for `ip -batch`. Lifetimes are given as what is left of them at `now`, in seconds of
+ * CLOCK_BOOTTIME.
+ */
+export function ipWords(step: IpStep, now: number): readonly string[] {
+  switch (step.op) {
+    case 'bridge.add':
+      return bridgeWords(step)
+    case 'link.name':
+      return ['link', 'set', 'dev', step.dev, 'name', step.name, 'alias', step.alias]
+    case 'link.alias':
+      return ['link', 'set', 'dev', step.dev, 'alias', step.alias]
+    case 'link.mtu':
+      return ['link', 'set', 'dev', step.dev, 'mtu', String(step.mtu)]
+    case 'link.mac':
+      return ['link', 'set', 'dev', step.dev, 'address', step.mac]
+    case 'link.addrgenmode':
+      return ['link', 'set', 'dev', step.dev, 'addrgenmode', step.mode]
+    case 'link.up':
+      return ['link', 'set', 'dev', step.dev, 'up']
+    case 'link.down':
+      return ['link', 'set', 'dev', step.dev, 'down']
+    case 'link.del':
+      return ['link', 'del', 'dev', step.dev]
+    case 'link.master':
+      return ['link', 'set', 'dev', step.dev, 'master', step.master]
+    case 'link.nomaster':
+      return ['link', 'set', 'dev', step.dev, 'nomaster']
+    case 'addr.add':
+    case 'addr.change':
+    case 'addr.del':
+      return ['addr', verb(step.op), ...addressWords(step.address, step.op, now)]
+    case 'route.add':
+    case 'route.prepend':
+    case 'route.append':
+    case 'route.replace':
+    case 'route.del':
+      return ['route', verb(step.op), ...routeWords(step.route, step.op === 'route.del' ? undefined : now)]
+    case 'rule.add':
+    case 'rule.del':
+      return ['rule', verb(step.op), ...ruleWords(step.rule)]
+    case 'nexthop.replace':
+      return ['nexthop', 'replace', ...nexthopWords(step.nexthop)]
+    case 'nexthop.del':
+      return ['nexthop', 'del', 'id', String(step.nexthop.id)]
+    case 'neigh.replace':
+    case 'neigh.del':
+      return ['neigh', verb(step.op), ...neighbourWords(step.neighbour, step.op === 'neigh.del')]
+    case 'neigh.seed':
+      return ['neigh', 'replace', step.dst, 'lladdr', step.mac, 'dev', step.dev, 'nud', 'stale']
+  }
+}
+
+/** The file under /proc/sys that a setting lives in. A name with dots (eth0.100) stays one path element. */
+export const sysctlPath = ({ family, dev, key }: Omit<Sysctl, 'value'>): string =>
+  `net/ipv${family}/conf/${dev}/${key}`
+
+/**
+ * A line for `ip -batch`. The words hold no quote and no newline: names.ts saw to it. Protocols go by number: after
+ * one number iproute2 (6.1, rtnl_rtprot_a2n()) takes the name it saw last for that number.
+ */
+export const batchLine = (words: readonly string[]): string =>
+  words
+    .map((word, at) => (words[0] === 'route' && words[at - 1] === 'proto' ? protocolNumber(word) : word))
+    .map((word) => (/^[\w.,:/@%+=^-]+$/.test(word) ? word : `"${word}"`))
+    .join(' ')
+
+const verb = (op: string): string => op.slice(op.indexOf('.') + 1)
+
+/**
+ * A bridge with a MAC of its own has no carrier until a port brings one (br_dev_init(), br_set_mac_address()).
+ * It is made with another MTU than the one it gets: only a change pins the MTU (br_change_mtu()).
+ */
+function bridgeWords({ name, mac, mtu }: { name: string; mac: string; mtu: number }): readonly string[] {
+  const unpinned = String(mtu > smallestMtu ? mtu - 1 : mtu + 1)
+  return ['link', 'add', 'name', name, 'address', mac, 'mtu', unpinned, 'type', 'bridge', 'stp_state', '0']
+}
+
+const smallestMtu = 68

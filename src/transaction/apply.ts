@@ -1,0 +1,63 @@
+import { CommandError, messageOf } from '../errors.ts'
+import { bootSeconds } from '../kernel/clock.ts'
+import { ipBatch } from '../kernel/ip.ts'
+import type { ProcessId } from '../kernel/process.ts'
+import { writeSysctl } from '../kernel/sysctl.ts'
+import { batchLine, ipWords, isIpStep, sysctlPath, type IpStep, type Step } from '../step.ts'
+import { throwIfInterrupted } from './interrupt.ts'
+
+export interface ApplyOptions {
+  /** Told each `ip` before it is fed. */
+  readonly onSpawn: (child: ProcessId) => void
+  /** Looked at between the parts; `undefined` where nothing may interrupt (rollback). */
+  readonly signal: AbortSignal | undefined
+  /** Go on after a step that is refused: for the last attempt of a rollback. */
+  readonly force?: boolean
+  readonly onSteps?: (steps: readonly Step[]) => void
+}
+
+const batchSeconds = 30
+
+/** The only place with effects. Throws at the first step that is refused. */
+export async function applySteps(steps: readonly Step[], options: ApplyOptions): Promise<void> {
+  for (const part of partsOf(steps)) {
+    throwIfInterrupted(options.signal)
+    options.onSteps?.(part)
+    const ipSteps = part.filter(isIpStep)
+    if (ipSteps.length > 0) await applyBatch(ipSteps, options)
+    else applySysctls(part, options)
+  }
+}
+
+/** Runs of steps of one kind: consecutive `ip` lines share one batch. */
+function partsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const parts: Step[][] = []
+  for (const step of steps) {
+    const last = parts.at(-1)
+    const [first] = last ?? []
+    if (last !== undefined && first !== undefined && isIpStep(first) === isIpStep(step)) last.push(step)
+    else parts.push([step])
+  }
+  return parts
+}
+
+async function applyBatch(steps: readonly IpStep[], { onSpawn, force }: ApplyOptions): Promise<void> {
+  const now = bootSeconds()
+  const lines = steps.map((step) => batchLine(ipWords(step, now)))
+  const result = await ipBatch(force === true ? ['-force'] : [], { lines, seconds: batchSeconds, onSpawn })
+  if (result.ok || force === true) return
+  const at = result.failedLine === undefined ? undefined : lines[result.failedLine - 1]
+  throw new CommandError('failed', `${at === undefined ? 'ip' : `ip ${at}`}: ${result.message}`)
+}
+
+function applySysctls(steps: readonly Step[], { force }: ApplyOptions): void {
+  for (const step of steps) {
+    if (step.op !== 'sysctl.set') continue
+    try {
+      writeSysctl(step.sysctl)
+    } catch (error) {
+      if (force === true) continue
+      throw new CommandError('failed', `${sysctlPath(step.sysctl)}: ${messageOf(error)}`)
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import { CommandError, messageOf } from '../errors.ts'
+import type { ProcessId } from '../kernel/process.ts'
+import type { Sides } from '../plan/footprint.ts'
+import type { Plan } from '../plan/planner.ts'
+import { stepsOf } from '../plan/planner.ts'
+import type { NetworkState } from '../state.ts'
+import { applySteps } from './apply.ts'
+import { throwIfInterrupted } from './interrupt.ts'
+import { writeJournal, type Journal } from './journal.ts'
+import { endPending } from './recover.ts'
+import { rollBack } from './rollback.ts'
+import { settle, type Sight } from './verify.ts'
+
+export interface Change {
+  readonly runDir: string
+  /** With the change under way in it. */
+  readonly journal: Journal & { readonly pending: NonNullable<Journal['pending']> }
+  readonly sides: Sides
+  readonly plan: Plan
+  readonly goal: NetworkState
+  readonly signal: AbortSignal
+  readonly say: (line: string) => void
+  /** Runs after the switch, before anything is taken from the old side; throws to take it back. */
+  readonly check: () => Promise<void>
+  /** Makes the change last: the last write of the journal, or its removal. */
+  readonly commit: (state: NetworkState) => void
+}
+
+/**
+ * Journal, apply, verify, check, commit; or whatever fails, roll back. Throws the failure: exit 1 or 128 + n when
+ * everything was put back, 4 when not. The lock is held by the caller.
+ */
+export async function runChange(change: Change): Promise<NetworkState> {
+  writeJournal(change.runDir, change.journal)
+  try {
+    const state = await perform(change)
+    change.commit(state)
+    return state
+  } catch (error) {
+    throw await takeBack(change, error)
+  }
+}
+
+async function perform(change: Change): Promise<NetworkState> {
+  const { plan, sides, signal } = change
+  const options = { signal, onSpawn: recorder(change) }
+  await applySteps([...plan.prepare, ...plan.change], options)
+  if (plan.switched !== undefined) {
+    expectNone(await settle(plan.switched, sides), 'after the switch')
+    await change.check()
+  }
+  await applySteps(plan.finish, options)
+  const sight = expectNone(await settle(change.goal, sides), 'at the end')
+  throwIfInterrupted(signal)
+  return sight.state
+}
+
+/** Each `ip` is in the journal before it is fed: should we die, recovery ends it first. */
+const recorder =
+  ({ runDir, journal }: Change) =>
+  (child: ProcessId): void => {
+    writeJournal(runDir, { ...journal, pending: { ...journal.pending, child } })
+  }
+
+function expectNone(sight: Sight, when: string): Sight {
+  if (sight.differences.length === 0) return sight
+  throw new CommandError('failed', `the network is not as planned ${when}`, {
+    differences: sight.differences,
+  })
+}
+
+async function takeBack(change: Change, error: unknown): Promise<CommandError> {
+  const { journal, runDir, say, plan } = change
+  say(`${messageOf(error)}; taking back ${stepsOf(plan).length} steps`)
+  const { differences, refusals } = await rollBack(journal, journal.pending.before, {
+    onSpawn: recorder(change),
+  })
+  if (differences.length > 0)
+    return new CommandError('incomplete', `${messageOf(error)}; the rollback is incomplete`, {
+      hint: `run ${journal.pending.command} again once what is listed is mended`,
+      differences: [...differences, ...refusals.map((text) => `refused: ${text}`)],
+      cause: error,
+    })
+  endPending(runDir, journal)
+  return asFailure(error)
+}
+
+function asFailure(error: unknown): CommandError {
+  if (error instanceof CommandError && error.kind === 'interrupted')
+    return new CommandError('interrupted', `${error.message}; everything was put back`, { exit: error.exit })
+  return new CommandError('failed', `${messageOf(error)}; everything was put back`, {
+    cause: error,
+    ...(error instanceof CommandError ? { differences: error.differences } : {}),
+  })
+}

@@ -1,0 +1,122 @@
+import fs from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { messageOf, refusal } from '../errors.ts'
+import { bootId } from '../kernel/clock.ts'
+import { stateSchema } from '../state-schema.ts'
+import { namespaceInode } from './run-dir.ts'
+
+/** What is written before the first change: enough to put everything back, whoever does it. */
+
+const processSchema = v.object({ pid: v.number(), startTime: v.string() })
+
+const journalSchema = v.object({
+  schema: v.literal(1),
+  /** Random; the bridge carries it in its alias. */
+  id: v.pipe(v.string(), v.regex(/^[0-9a-f]{8,16}$/)),
+  bootId: v.string(),
+  namespace: v.string(),
+  bridge: v.string(),
+  uplink: v.object({ name: v.string(), index: v.number(), mac: v.string() }),
+  /** Whether the bridge was there before. */
+  adopted: v.boolean(),
+  /** What the user told brup. */
+  told: v.object({ addresses: v.array(v.string()), gateways: v.array(v.string()) }),
+  /** The network before brup: the goal of brdown. */
+  original: stateSchema,
+  /** The network when brup committed; absent until then. */
+  raised: v.optional(stateSchema),
+  /** A change under way: its command, the state to go back to, and the `ip` that it has running. */
+  pending: v.optional(
+    v.object({
+      command: v.picklist(['brup', 'brdown']),
+      before: stateSchema,
+      child: v.optional(processSchema),
+    }),
+  ),
+})
+
+export type Journal = v.InferOutput<typeof journalSchema>
+
+const journalPath = (runDir: string, bridge: string): string => join(runDir, `journal-${bridge}.json`)
+
+export type JournalSight =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'usable'; readonly journal: Journal }
+  /** Truncated, newer, or of another boot or namespace: reported, never applied, never deleted. */
+  | { readonly kind: 'unusable'; readonly path: string; readonly reason: string }
+
+export function readJournal(runDir: string, bridge: string): JournalSight {
+  const path = journalPath(runDir, bridge)
+  const unusable = (reason: string): JournalSight => ({ kind: 'unusable', path, reason })
+  let raw: unknown
+  try {
+    raw = JSON.parse(fs.readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { kind: 'none' }
+    return unusable(error instanceof SyntaxError ? 'is truncated or no JSON' : messageOf(error))
+  }
+  const version = v.safeParse(v.object({ schema: v.number() }), raw)
+  if (version.success && version.output.schema > 1)
+    return unusable(`was written by a newer version (schema ${version.output.schema})`)
+  const parsed = v.safeParse(journalSchema, raw)
+  if (!parsed.success) return unusable(`is damaged: ${v.getDotPath(parsed.issues[0]) ?? 'not an object'}`)
+  const foreign = foreignness(parsed.output, bridge)
+  return foreign === undefined ? { kind: 'usable', journal: parsed.output } : unusable(foreign)
+}
+
+function foreignness(journal: Journal, bridge: string): string | undefined {
+  if (journal.bridge !== bridge) return `is about ${journal.bridge}`
+  if (journal.bootId !== bootId()) return 'is of another boot'
+  if (journal.namespace !== namespaceInode()) return 'is of another network namespace'
+  return undefined
+}
+
+/** The bridges that have a journal here, usable or not. */
+export function journalledBridges(runDir: string): readonly string[] {
+  try {
+    return fs
+      .readdirSync(runDir)
+      .flatMap((name) => /^journal-(.+)\.json$/.exec(name)?.[1] ?? [])
+      .sort()
+  } catch {
+    return []
+  }
+}
+
+/** On the disk, whole, when it returns. Throws (exit 3) when it cannot be written: nothing may be changed then. */
+export function writeJournal(runDir: string, journal: Journal): void {
+  try {
+    writeDurably(journalPath(runDir, journal.bridge), JSON.stringify(journal))
+  } catch (error) {
+    throw refusal(`cannot write the journal: ${messageOf(error)}`, `make room in ${runDir}`)
+  }
+}
+
+export function deleteJournal(runDir: string, bridge: string): void {
+  fs.rmSync(journalPath(runDir, bridge), { force: true })
+  syncDir(runDir)
+}
+
+/** A new file beside the old one, and then its name: there is never half a journal. */
+function writeDurably(path: string, text: string): void {
+  const draft = `${path}.new`
+  const file = fs.openSync(draft, 'w', 0o644)
+  try {
+    fs.writeSync(file, text)
+    fs.fsyncSync(file)
+  } finally {
+    fs.closeSync(file)
+  }
+  fs.renameSync(draft, path)
+  syncDir(join(path, '..'))
+}
+
+function syncDir(dir: string): void {
+  const file = fs.openSync(dir, 'r')
+  try {
+    fs.fsyncSync(file)
+  } finally {
+    fs.closeSync(file)
+  }
+}

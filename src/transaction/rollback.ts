@@ -1,0 +1,58 @@
+import { messageOf } from '../errors.ts'
+import { compare, type Difference } from '../plan/compare.ts'
+import type { Sides } from '../plan/footprint.ts'
+import { readMark, temporaryNameOf } from '../plan/marks.ts'
+import { makePlan, stepsOf } from '../plan/planner.ts'
+import { rebase } from '../plan/rebase.ts'
+import { findLink, type NetworkState } from '../state.ts'
+import { applySteps, type ApplyOptions } from './apply.ts'
+import type { Journal } from './journal.ts'
+import { observeSides, settle } from './verify.ts'
+
+/** A rollback whose steps are refused looks again and plans anew; the last time it goes on past a refusal. */
+const attempts = 4
+
+export interface Rollback {
+  readonly differences: readonly Difference[]
+  /** What was refused on the way. */
+  readonly refusals: readonly string[]
+}
+
+/**
+ * Back to the state before: the same planner, with the snapshot as its goal, until the network is as it was.
+ * Nothing interrupts it, and it never throws.
+ */
+export async function rollBack(
+  journal: Journal,
+  before: NetworkState,
+  { onSpawn }: Pick<ApplyOptions, 'onSpawn'>,
+): Promise<Rollback> {
+  const refusals: string[] = []
+  let differences: readonly Difference[] = ['unknown: the network could not be read']
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    try {
+      const sides = await sidesNow(journal, before)
+      const now = await observeSides(sides)
+      const goal = rebase(before, now, sides)
+      const steps = stepsOf(makePlan(now, goal, sides))
+      if (steps.length === 0 && compare(now, goal, sides).length === 0) return { differences: [], refusals }
+      await applySteps(steps, { onSpawn, signal: undefined, force: attempt === attempts })
+      ;({ differences } = await settle(goal, sides))
+      if (differences.length === 0) return { differences, refusals }
+    } catch (error) {
+      refusals.push(messageOf(error))
+    }
+  }
+  return { differences, refusals }
+}
+
+/**
+ * The bridge that a rollback may touch: the one that was there before, or the one with our mark. One that somebody
+ * else made in the same instant is neither; then there is only what may be left of ours under its first name.
+ */
+async function sidesNow(journal: Journal, before: NetworkState): Promise<Sides> {
+  const named = { uplink: journal.uplink.name, bridge: journal.bridge }
+  if (findLink(before, journal.bridge) !== undefined) return named
+  const bridge = findLink(await observeSides(named), journal.bridge)
+  return readMark(bridge)?.id === journal.id ? named : { ...named, bridge: temporaryNameOf(journal.id) }
+}

@@ -1,0 +1,36 @@
+import { sleep } from '../kernel/clock.ts'
+import { observe } from '../kernel/observe.ts'
+import { compare, type Difference } from '../plan/compare.ts'
+import type { Sides } from '../plan/footprint.ts'
+import { findLink, type NetworkState } from '../state.ts'
+
+/** The links whose settings a change reads: the two sides, and what a new link starts with. */
+export const observeSides = ({ uplink, bridge }: Sides): Promise<NetworkState> =>
+  observe(['all', 'default', uplink, bridge])
+
+export interface Sight {
+  readonly state: NetworkState
+  readonly differences: readonly Difference[]
+}
+
+/** The kernel tells of carrier, and what follows from it, a moment later; longer than this nothing takes. */
+const patience = 2000
+
+/** Looks until the network is as it should be, or long enough. */
+export async function settle(goal: NetworkState, sides: Sides, milliseconds = patience): Promise<Sight> {
+  const deadline = performance.now() + milliseconds
+  for (let pause = 5; ; pause = Math.min(pause * 2, 100)) {
+    const state = await observeSides(sides)
+    const differences = [...compare(state, goal, sides), ...carrierDifference(state, sides)]
+    if (differences.length === 0 || performance.now() > deadline) return { state, differences }
+    await sleep(pause)
+  }
+}
+
+/** A bridge whose port has carrier must have it too: until then its routes are not used. */
+function carrierDifference(state: NetworkState, { uplink, bridge }: Sides): readonly Difference[] {
+  const port = findLink(state, uplink)
+  const master = findLink(state, bridge)
+  const waits = port?.master === bridge && port.carrier && master?.carrier === false
+  return waits ? [`different: link ${bridge} has no carrier`] : []
+}
