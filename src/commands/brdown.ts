@@ -19,7 +19,7 @@ export const brdown: Command<BrdownArgs> = {
   name: 'brdown',
   run: async (args, host) => {
     const bridge = args.bridge ?? loadConfig(args.config, host.env).defaultBridge
-    return inSession(host, { name: 'brdown', bridge, quiet: args.quiet }, (session) =>
+    return inSession(host, { ...args, name: 'brdown', bridge }, (session) =>
       lower({ ...args, bridge }, session),
     )
   },

@@ -2,14 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { uplinkOwner } from '../adapters/owners.ts'
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
-import type { BridgeConfig } from '../config-schema.ts'
-import { CommandError, refusal } from '../errors.ts'
+import { refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
-import { answeringGateways, silentGateways } from '../kernel/gateway.ts'
 import { observe } from '../kernel/observe.ts'
 import { isWireless } from '../kernel/wireless.ts'
-import type { Cidr, IpAddress } from '../names.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { raisedGoal } from '../plan/goals.ts'
 import { readMark } from '../plan/marks.ts'
@@ -20,47 +17,23 @@ import { defaultUplink } from '../plan/uplink.ts'
 import { planOutcome, raisedOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
+import { prepareGatewayCheck } from '../transaction/gateway-check.ts'
 import { writeJournal, type Journal } from '../transaction/journal.ts'
 import { namespaceInode } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { inSession, type Session } from './session.ts'
-
-/** What is asked for: the command line, and the configuration where that is silent. */
-interface Wish {
-  readonly bridge: string
-  readonly uplink: string | undefined
-  readonly addresses: readonly Cidr[]
-  readonly gateways: readonly IpAddress[]
-  readonly checkGatewaySeconds: number
-  readonly dryRun: boolean
-}
-
-const defaultCheckSeconds = 5
+import { wishOf, type Wish } from './wish.ts'
 
 export const brup: Command<BrupArgs> = {
   name: 'brup',
   run: async (args, host) => {
     const wish = wishOf(args, loadConfig(args.config, host.env))
-    return inSession(host, { name: 'brup', bridge: wish.bridge, quiet: args.quiet }, (session) =>
-      raise(wish, session),
-    )
+    const { dryRun } = args
+    return inSession(host, { ...args, name: 'brup', bridge: wish.bridge }, (session) => raise(wish, session))
   },
 }
 
-function wishOf(args: BrupArgs, config: { defaultBridge: string; bridges: readonly BridgeConfig[] }): Wish {
-  const bridge = args.bridge ?? config.defaultBridge
-  const configured = config.bridges.find(({ name }) => name === bridge)
-  return {
-    bridge,
-    uplink: args.uplink ?? configured?.uplink,
-    addresses: args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? []),
-    gateways: args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? []),
-    checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
-    dryRun: args.dryRun,
-  }
-}
-
-async function raise(wish: Wish, session: Session): Promise<Outcome> {
+async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session): Promise<Outcome> {
   const { bridge } = wish
   if (session.journal !== undefined) return alreadyRaised(wish, session.journal)
   const sides = { uplink: wish.uplink ?? defaultUplink(await observe([])) ?? missingUplink(), bridge }
@@ -71,14 +44,15 @@ async function raise(wish: Wish, session: Session): Promise<Outcome> {
   const plan = makePlan(before, goal, sides)
   if (wish.dryRun) return planOutcome(plan, sides, bootSeconds())
   const journal = newJournal(wish, { before, sides, id })
-  const gateways = await gatewaysToCheck(wish, { before, goal, sides })
+  const seconds = wish.checkGatewaySeconds
+  const check = await prepareGatewayCheck({ goal, sides, seconds, signal: session.signal })
   await runChange({
     ...session,
     journal,
     sides,
     plan,
     goal,
-    check: () => checkGateways(bridge, gateways, wish.checkGatewaySeconds),
+    check,
     commit: (raised) => {
       writeJournal(session.runDir, { ...journal, pending: undefined, raised })
     },
@@ -144,31 +118,4 @@ async function alreadyRaised(wish: Wish, journal: Journal): Promise<Outcome> {
   if (isTold && JSON.stringify(told) !== JSON.stringify(journal.told))
     throw refusal(`${bridge} is up with other addresses or gateways`, down)
   return raisedOutcome(undefined, { uplink, bridge })
-}
-
-interface Look {
-  readonly before: NetworkState
-  readonly goal: NetworkState
-  readonly sides: Sides
-}
-
-/** The default gateways of the goal that answer on the uplink now: only those can be held against the change. */
-async function gatewaysToCheck(wish: Wish, { goal, sides }: Look): ReturnType<typeof answeringGateways> {
-  if (wish.checkGatewaySeconds === 0) return []
-  const hops = goal.routes.filter(({ dst }) => dst === 'default').flatMap(({ hops: all }) => all)
-  const addresses = hops.flatMap(({ dev, gateway }) =>
-    dev === sides.bridge && gateway !== undefined ? [gateway] : [],
-  )
-  return answeringGateways(sides.uplink, [...new Set(addresses)])
-}
-
-async function checkGateways(
-  bridge: string,
-  gateways: Awaited<ReturnType<typeof answeringGateways>>,
-  seconds: number,
-): Promise<void> {
-  if (gateways.length === 0) return
-  const silent = await silentGateways(bridge, gateways, seconds * 1000)
-  if (silent.length > 0)
-    throw new CommandError('failed', `the gateway ${silent.join(', ')} does not answer on ${bridge}`)
 }

@@ -36,6 +36,7 @@ async function neighbours(dev: string): Promise<readonly Neighbour[]> {
 export async function answeringGateways(
   dev: string,
   addresses: readonly string[],
+  signal: AbortSignal,
 ): Promise<readonly Gateway[]> {
   if (addresses.length === 0) return []
   const known = await neighbours(dev)
@@ -48,7 +49,7 @@ export async function answeringGateways(
     return `neigh replace ${address} dev "${dev}" ${how}`
   })
   await ipBatch(['-force'], { lines, seconds })
-  const answers = await waitFor(dev, asked, firstPatience)
+  const answers = await waitFor(dev, asked, { milliseconds: firstPatience, signal })
   return answers.flatMap(({ dst, mac }) => (mac === undefined ? [] : [{ address: dst, mac }]))
 }
 
@@ -56,21 +57,21 @@ export async function answeringGateways(
 export async function silentGateways(
   dev: string,
   gateways: readonly Gateway[],
-  milliseconds: number,
+  { milliseconds, signal }: { milliseconds: number; signal: AbortSignal },
 ): Promise<readonly string[]> {
   const lines = gateways.map(
     ({ address, mac }) => `neigh replace ${address} lladdr ${mac} dev "${dev}" nud probe`,
   )
   await ipBatch(['-force'], { lines, seconds })
   const addresses = gateways.map(({ address }) => address)
-  const answers = await waitFor(dev, addresses, milliseconds)
+  const answers = await waitFor(dev, addresses, { milliseconds, signal })
   return addresses.filter((address) => !answers.some(({ dst }) => dst === address))
 }
 
 async function waitFor(
   dev: string,
   addresses: readonly string[],
-  milliseconds: number,
+  { milliseconds, signal }: { milliseconds: number; signal: AbortSignal },
 ): Promise<readonly Neighbour[]> {
   const deadline = performance.now() + milliseconds
   for (;;) {
@@ -78,7 +79,7 @@ async function waitFor(
     const answered = entries.filter(({ states }) => states.includes('REACHABLE'))
     const open =
       addresses.length - answered.length - entries.filter(({ states }) => states.includes('FAILED')).length
-    if (open <= 0 || performance.now() > deadline) return answered
+    if (open <= 0 || signal.aborted || performance.now() > deadline) return answered
     await sleep(pause)
   }
 }

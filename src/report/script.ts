@@ -2,7 +2,7 @@ import type { Plan } from '../plan/planner.ts'
 import { batchLine, ipWords, isIpStep, sysctlPath, type Step } from '../step.ts'
 
 /** A step as the command that does it; `now` in seconds of CLOCK_BOOTTIME, for what is left of lifetimes. */
-const stepCommand = (step: Step, now: number): string =>
+export const stepCommand = (step: Step, now: number): string =>
   isIpStep(step)
     ? `ip ${ipWords(step, now).map(quoted).join(' ')}`
     : `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`

@@ -4,6 +4,7 @@ import type { Sides } from '../plan/footprint.ts'
 import type { Plan } from '../plan/planner.ts'
 import { stepsOf } from '../plan/planner.ts'
 import type { NetworkState } from '../state.ts'
+import type { Step } from '../step.ts'
 import { applySteps } from './apply.ts'
 import { throwIfInterrupted } from './interrupt.ts'
 import { writeJournal, type Journal } from './journal.ts'
@@ -20,6 +21,7 @@ export interface Change {
   readonly goal: NetworkState
   readonly signal: AbortSignal
   readonly say: (line: string) => void
+  readonly show: (steps: readonly Step[]) => void
   /** Runs after the switch, before anything is taken from the old side; throws to take it back. */
   readonly check: () => Promise<void>
   /** Makes the change last: the last write of the journal, or its removal. */
@@ -43,7 +45,7 @@ export async function runChange(change: Change): Promise<NetworkState> {
 
 async function perform(change: Change): Promise<NetworkState> {
   const { plan, sides, signal } = change
-  const options = { signal, onSpawn: recorder(change) }
+  const options = { signal, onSpawn: recorder(change), onSteps: change.show }
   await applySteps([...plan.prepare, ...plan.change], options)
   if (plan.switched !== undefined) {
     expectNone(await settle(plan.switched, sides), 'after the switch')
@@ -74,6 +76,7 @@ async function takeBack(change: Change, error: unknown): Promise<CommandError> {
   say(`${messageOf(error)}; taking back ${stepsOf(plan).length} steps`)
   const { differences, refusals } = await rollBack(journal, journal.pending.before, {
     onSpawn: recorder(change),
+    onSteps: change.show,
   })
   if (differences.length > 0)
     return new CommandError('incomplete', `${messageOf(error)}; the rollback is incomplete`, {

@@ -17,6 +17,22 @@ export async function recover(runDir: string, bridge: string, say: Say): Promise
     if (sight.kind === 'usable' && sight.journal.pending !== undefined)
       await recoverOne(runDir, sight.journal, say)
   }
+  const journal = usableJournal(runDir, bridge)
+  if (journal !== undefined) await refuseForeign(runDir, journal)
+  return journal
+}
+
+/** The journal for a dry run. Throws (exit 3) when a change has to be taken back first. */
+export function settledJournal(runDir: string, bridge: string): Journal | undefined {
+  const journal = usableJournal(runDir, bridge)
+  if (journal?.pending === undefined) return journal
+  throw refusal(
+    `an unfinished ${journal.pending.command} of ${bridge} would be taken back first`,
+    'run it without --dry-run',
+  )
+}
+
+function usableJournal(runDir: string, bridge: string): Journal | undefined {
   const sight = readJournal(runDir, bridge)
   if (sight.kind === 'none') return undefined
   if (sight.kind === 'unusable')
@@ -24,7 +40,6 @@ export async function recover(runDir: string, bridge: string, say: Say): Promise
       `the journal ${sight.path} ${sight.reason}`,
       'look at it, and remove it if that bridge is no longer there',
     )
-  await refuseForeign(runDir, sight.journal)
   return sight.journal
 }
 

@@ -25,7 +25,7 @@ export interface Rollback {
 export async function rollBack(
   journal: Journal,
   before: NetworkState,
-  { onSpawn }: Pick<ApplyOptions, 'onSpawn'>,
+  options: Pick<ApplyOptions, 'onSpawn' | 'onSteps'>,
 ): Promise<Rollback> {
   const refusals: string[] = []
   let differences: readonly Difference[] = ['unknown: the network could not be read']
@@ -36,7 +36,7 @@ export async function rollBack(
       const goal = rebase(before, now, sides)
       const steps = stepsOf(makePlan(now, goal, sides))
       if (steps.length === 0 && compare(now, goal, sides).length === 0) return { differences: [], refusals }
-      await applySteps(steps, { onSpawn, signal: undefined, force: attempt === attempts })
+      await applySteps(steps, { ...options, signal: undefined, force: attempt === attempts })
       ;({ differences } = await settle(goal, sides))
       if (differences.length === 0) return { differences, refusals }
     } catch (error) {

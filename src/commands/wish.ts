@@ -1,0 +1,26 @@
+import type { BrupArgs } from '../args.ts'
+import type { Config } from '../config-schema.ts'
+import type { Cidr, IpAddress } from '../names.ts'
+
+/** What brup is asked for: the command line, and the configuration where that is silent. */
+export interface Wish {
+  readonly bridge: string
+  readonly uplink: string | undefined
+  readonly addresses: readonly Cidr[]
+  readonly gateways: readonly IpAddress[]
+  readonly checkGatewaySeconds: number
+}
+
+const defaultCheckSeconds = 5
+
+export function wishOf(args: BrupArgs, config: Config): Wish {
+  const bridge = args.bridge ?? config.defaultBridge
+  const configured = config.bridges.find(({ name }) => name === bridge)
+  return {
+    bridge,
+    uplink: args.uplink ?? configured?.uplink,
+    addresses: args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? []),
+    gateways: args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? []),
+    checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
+  }
+}
