@@ -28,8 +28,9 @@ export const brup: Command<BrupArgs> = {
   name: 'brup',
   run: async (args, host) => {
     const wish = wishOf(args, loadConfig(args.config, host.env))
-    const { dryRun } = args
-    return inSession(host, { ...args, name: 'brup', bridge: wish.bridge }, (session) => raise(wish, session))
+    return inSession(host, { ...args, name: 'brup', bridge: wish.bridge }, (session) =>
+      raise({ ...wish, dryRun: args.dryRun }, session),
+    )
   },
 }
 
