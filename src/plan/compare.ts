@@ -1,5 +1,6 @@
 import { findLink, type Address, type Link, type NetworkState, type Route } from '../state.ts'
 import { addressWords, nexthopWords, neighbourWords, routeWords, ruleWords } from '../words.ts'
+import { isAdvertised, isUnneeded } from './advertised.ts'
 import { addressId, addressTraits, isTemporary, livesAsLong } from './addresses.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
@@ -102,9 +103,6 @@ function compareSets<T>({ actual, goal, idOf, textOf }: Sets<T>): readonly Diffe
 
 const routeText = (route: Route): string => `route ${routeWords(route, undefined).join(' ')}`
 
-/** Those that routers advertise come and go by themselves (RFC 4861). */
-const isAdvertised = (route: Route): boolean => route.protocol === 'ra'
-
 function compareRoutes(
   actual: NetworkState,
   goal: NetworkState,
@@ -112,7 +110,9 @@ function compareRoutes(
 ): readonly Difference[] {
   const isOurs = [routeFilter(actual, devs), routeFilter(goal, devs)]
   const of = (state: NetworkState): readonly Route[] =>
-    state.routes.filter((route) => !isKernelsOwn(route) && !isAdvertised(route))
+    state.routes.filter(
+      (route) => !isKernelsOwn(route) && !isAdvertised(route) && !isUnneeded(route, actual.routes),
+    )
   const touched = (state: NetworkState): readonly Route[] =>
     of(state).filter((route) => isOurs.some((is) => is(route)))
   const sets = compareSets({ actual: touched(actual), goal: touched(goal), idOf: routeId, textOf: routeText })

@@ -35,7 +35,8 @@ export function convergeRoutes(
 
 /**
  * The routes as they are once the addresses are added and when those that go are gone: a prefix route comes with
- * its address, behind all others of its slot, and goes with it.
+ * its address, behind all others of its slot, and an IPv4 one goes with it. Whether an IPv6 one does depends on
+ * lifetimes and on other addresses (check_cleanup_prefix_route()), so it is deleted like any other.
  */
 function afterAddresses(
   from: NetworkState,
@@ -45,6 +46,7 @@ function afterAddresses(
   const kept = new Set(prefixRoutesOf(to.addresses).map(routeId))
   const vanishing = new Set(
     prefixRoutesOf(removed)
+      .filter(({ family }) => family === 4)
       .map(routeId)
       .filter((id) => !kept.has(id)),
   )

@@ -1,8 +1,9 @@
 import { addressesOf, findLink, sysctlOf, type Link, type NetworkState, type Route } from '../state.ts'
+import { stopGap } from './advertised.ts'
 import { isTemporary, moveAddress } from './addresses.ts'
 import { devsOf, routeFilter, type Sides } from './footprint.ts'
 import { markOf } from './marks.ts'
-import { isKernelsOwn, moveHops, ownProtocol, routeId } from './routes.ts'
+import { isKernelsOwn, moveHops, routeId } from './routes.ts'
 
 interface RaiseOptions {
   readonly sides: Sides
@@ -55,15 +56,8 @@ function raisedRoutes(before: NetworkState, { uplink, bridge }: Sides): readonly
   return [...new Map(moved.map((route) => [routeId(route), route])).values()]
 }
 
-/**
- * A route that a router advertised is the kernel's to make: one of ours in its slot would stop it
- * (ndisc_router_discovery()). The copy stands one metric behind, until its time is over.
- */
-export function movedRoute(route: Route, from: string, to: string): Route {
-  if (!route.hops.some(({ dev }) => dev === from)) return route
-  const moved = moveHops(route, from, to)
-  return route.protocol === 'ra' ? { ...moved, metric: route.metric + 1, protocol: ownProtocol } : moved
-}
+export const movedRoute = (route: Route, from: string, to: string): Route =>
+  route.hops.some(({ dev }) => dev === from) ? stopGap(moveHops(route, from, to)) : route
 
 /**
  * The bridge has the uplink's settings. The uplink, as a port, makes no link-local address of its own, which it

@@ -1,4 +1,5 @@
 import type { Address, NetworkState, Route } from '../state.ts'
+import { stopGap } from './advertised.ts'
 import { addressId, inKernelOrder, isTemporary, moveAddress } from './addresses.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, ruleNames, type Sides } from './footprint.ts'
@@ -126,7 +127,7 @@ function loweredRoutes(now: NetworkState, options: LowerOptions): readonly Route
     now,
     ...options,
   })
-  return carried.map((route) => (route.protocol === 'ra' ? { ...movedRoute(route, uplink, uplink) } : route))
+  return carried.map(stopGap)
 
   /** Prefix routes and advertised ones are no additions, but they are there. */
   function keptBy(state: NetworkState): readonly Route[] {

@@ -1,5 +1,6 @@
 import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
+import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
 import { nexthopId } from './converge-others.ts'
 import type { Sides } from './footprint.ts'
@@ -36,7 +37,10 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
   return {
     prepare: converge(from, ready, sides),
     change,
-    finish: converge(switched, to, sides),
+    finish: [
+      ...solicitSteps(switched, to, isPort(to) ? sides.bridge : sides.uplink),
+      ...converge(switched, to, sides),
+    ],
     switched,
   }
 }

@@ -1,4 +1,5 @@
 import type { NetworkState, Route, Rule } from '../state.ts'
+import { withStopGaps } from './advertised.ts'
 import { ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { isKernelsOwn, routeId, slotOf } from './routes.ts'
@@ -58,7 +59,7 @@ function rebaseRoutes(goal: NetworkState, now: NetworkState, devs: readonly stri
   const rest = now.routes.filter((route) => !isOursNow(route) || isKernelsOwn(route))
   const present = new Set(rest.map(routeId))
   const touched = new Set(goal.routes.filter(isOursThen).map(slotOf))
-  const kept = goal.routes.filter(
+  const kept = withStopGaps(goal.routes, now.routes).filter(
     (route) => touched.has(slotOf(route)) && (isOursThen(route) || present.has(routeId(route))),
   )
   const done = new Set(kept.map(routeId))

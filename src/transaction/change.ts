@@ -1,5 +1,6 @@
 import { CommandError, messageOf } from '../errors.ts'
 import type { ProcessId } from '../kernel/process.ts'
+import { unneededStopGaps } from '../plan/advertised.ts'
 import type { Sides } from '../plan/footprint.ts'
 import type { Plan } from '../plan/planner.ts'
 import { stepsOf } from '../plan/planner.ts'
@@ -10,7 +11,7 @@ import { throwIfInterrupted } from './interrupt.ts'
 import { writeJournal, type Journal } from './journal.ts'
 import { endPending } from './recover.ts'
 import { rollBack } from './rollback.ts'
-import { settle, type Sight } from './verify.ts'
+import { advertised, settle, type Sight } from './verify.ts'
 
 export interface Change {
   readonly runDir: string
@@ -52,6 +53,7 @@ async function perform(change: Change): Promise<NetworkState> {
     await change.check()
   }
   await applySteps(plan.finish, options)
+  await applySteps(unneededStopGaps(await advertised(change.goal, sides)), options)
   const sight = expectNone(await settle(change.goal, sides), 'at the end')
   throwIfInterrupted(signal)
   return sight.state

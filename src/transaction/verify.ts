@@ -1,5 +1,6 @@
 import { sleep } from '../kernel/clock.ts'
 import { observe } from '../kernel/observe.ts'
+import { awaitsAdvertised } from '../plan/advertised.ts'
 import { compare, type Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { findLink, type NetworkState } from '../state.ts'
@@ -33,4 +34,17 @@ function carrierDifference(state: NetworkState, { uplink, bridge }: Sides): read
   const master = findLink(state, bridge)
   const waits = port?.master === bridge && port.carrier && master?.carrier === false
   return waits ? [`different: link ${bridge} has no carrier`] : []
+}
+
+/** How long routers have to answer a solicitation: half a second (RFC 4861, MAX_RA_DELAY_TIME), and then some. */
+const routerPatience = 1500
+
+/** The network when routers have advertised again what stop-gaps stand in for, or have had their time. */
+export async function advertised(goal: NetworkState, sides: Sides): Promise<NetworkState> {
+  const deadline = performance.now() + routerPatience
+  for (;;) {
+    const state = await observeSides(sides)
+    if (!awaitsAdvertised(goal, state) || performance.now() > deadline) return state
+    await sleep(50)
+  }
 }
