@@ -50,9 +50,8 @@ export function convergeRules(from: NetworkState, to: NetworkState, sides: Sides
 function orderRules(now: readonly Rule[], goal: readonly Rule[]): Share {
   const ids = now.map(ruleId)
   const wanted = goal.map(ruleId)
-  const staying = ids.filter((id) => wanted.includes(id))
   let kept = 0
-  while (kept < goal.length && wanted[kept] === staying[kept]) kept += 1
+  for (const id of ids) if (id === wanted[kept]) kept += 1
   return {
     first: goal.slice(kept).flatMap((rule): readonly Step[] => {
       const add: Step = { op: 'rule.add', rule }

@@ -27,9 +27,9 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
   const sysctls = convergeSysctls(from, to, sides)
   return [
     ...links.create,
+    ...objects.first,
     ...sysctls.first,
     ...links.first,
-    ...objects.first,
     ...addresses.add,
     ...routes.first,
     ...rules.first,

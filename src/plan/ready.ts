@@ -19,7 +19,7 @@ export interface Ends {
   readonly lowered: NetworkState
 }
 
-export type Direction = 'up' | 'down'
+type Direction = 'up' | 'down'
 
 interface ReadyOptions {
   readonly ends: Ends
