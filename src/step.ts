@@ -85,6 +85,13 @@ export function ipWords(step: IpStep, now: number): readonly string[] {
   }
 }
 
+/**
+ * The options of `ip` itself that a step needs. A rule takes its family from nowhere else: `from ::/0` makes an
+ * IPv4 rule (iprule_modify() in iproute2 6.1).
+ */
+export const ipOptions = (step: IpStep): readonly string[] =>
+  (step.op === 'rule.add' || step.op === 'rule.del') && step.rule.family === 6 ? ['-6'] : []
+
 /** The file under /proc/sys that a setting lives in. A name with dots (eth0.100) stays one path element. */
 export const sysctlPath = ({ family, dev, key }: Omit<Sysctl, 'value'>): string =>
   `net/ipv${family}/conf/${dev}/${key}`

@@ -1,8 +1,8 @@
 import type { Address, Hop, Neighbour, Nexthop, Route, Rule } from './state.ts'
 
 /**
- * The state's parts in the words of iproute2. Batch lines take no `-6`, so whatever could be either family is
- * written out (`::/0`, not `default`).
+ * The state's parts in the words of iproute2. What could be either family is written out (`::/0`, not `default`):
+ * the lines of a batch share its `-6`, and most do without.
  */
 
 type AddressOp = 'addr.add' | 'addr.change' | 'addr.del'
@@ -72,13 +72,10 @@ function hopWords(hop: Hop): readonly string[] {
   return words
 }
 
-/** A rule without any address says its family by `from`: batch lines take no `-6`. */
 export function ruleWords(rule: Rule): readonly string[] {
-  const from = rule.words.includes('from') ? [] : ['from', rule.family === 4 ? '0.0.0.0/0' : '::/0']
-  const links = [...option('iif', rule.iif), ...option('oif', rule.oif)]
   const not = rule.words[0] === 'not' ? ['not'] : []
-  const words = rule.words.slice(not.length)
-  return [...not, ...from, ...links, ...words, 'priority', String(rule.priority)]
+  const links = [...option('iif', rule.iif), ...option('oif', rule.oif)]
+  return [...not, ...links, ...rule.words.slice(not.length), 'priority', String(rule.priority)]
 }
 
 export function nexthopWords(nexthop: Nexthop): readonly string[] {

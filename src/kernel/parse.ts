@@ -104,6 +104,7 @@ const parseHop = (hop: RawHop, weighted: boolean): Hop => ({
 
 const milliseconds = new Set(['rtt', 'rttvar', 'rto_min'])
 
+/** `rto_min` is locked whenever it is given, and `ip` takes no word for it. */
 function metricWords(
   name: string,
   value: number | string | null,
@@ -111,7 +112,7 @@ function metricWords(
 ): readonly string[] {
   if (name === 'ecn') return ['features', 'ecn']
   const word = name === 'congestion' ? 'congctl' : name
-  const lock = locked.includes(word) ? ['lock'] : []
+  const lock = locked.includes(word) && word !== 'rto_min' ? ['lock'] : []
   return [word, ...lock, milliseconds.has(name) ? `${String(value)}ms` : String(value)]
 }
 

@@ -149,7 +149,7 @@ function compareOthers(
       actual: rules(actual),
       goal: rules(goal),
       idOf: ruleId,
-      textOf: (rule) => `rule ${ruleWords(rule).join(' ')}`,
+      textOf: (rule) => `IPv${rule.family} rule ${ruleWords(rule).join(' ')}`,
     }),
     ...compareSets({
       actual: nexthops(actual),

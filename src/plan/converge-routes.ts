@@ -10,6 +10,18 @@ interface RouteOptions {
   readonly addresses: Pick<AddressShare, 'added' | 'removed'>
 }
 
+/** What one family needs: the steps for each slot that gets routes, and the routes that leave. */
+interface FamilyShare {
+  readonly additions: readonly Addition[]
+  readonly removed: readonly Route[]
+}
+
+interface Addition {
+  /** Tells what the steps depend on. */
+  readonly route: Route
+  readonly steps: readonly Step[]
+}
+
 /** Routes of both sides, and the order of those that share a slot with them. */
 export function convergeRoutes(
   from: NetworkState,
@@ -22,16 +34,26 @@ export function convergeRoutes(
   const slots = new Set(all.filter((route) => isOurs.some((is) => is(route))).map(slotOf))
   const now = afterAddresses(from, to, addresses).filter((route) => slots.has(slotOf(route)))
   const goal = to.routes.filter((route) => !isKernelsOwn(route) && slots.has(slotOf(route)))
-  const ipv4 = convergeIpv4(
-    now.filter((route) => route.family === 4),
-    goal.filter((route) => route.family === 4),
+  const shares = [
+    convergeIpv4(ofFamily(now, 4), ofFamily(goal, 4)),
+    convergeIpv6(ofFamily(now, 6), ofFamily(goal, 6)),
+  ]
+  const additions = directFirst(
+    shares.flatMap((share) => share.additions),
+    ({ route }) => route,
   )
-  const ipv6 = convergeIpv6(
-    now.filter((route) => route.family === 6),
-    goal.filter((route) => route.family === 6),
+  const removed = directFirst(
+    shares.flatMap((share) => share.removed),
+    (route) => route,
   )
-  return { first: [...ipv4.first, ...ipv6.first], last: [...ipv4.last, ...ipv6.last] }
+  return {
+    first: additions.flatMap(({ steps }) => steps),
+    last: [...removed].reverse().map((route) => ({ op: 'route.del', route })),
+  }
 }
+
+const ofFamily = (routes: readonly Route[], family: 4 | 6): readonly Route[] =>
+  routes.filter((route) => route.family === family)
 
 /**
  * The routes as they are once the addresses are added and when those that go are gone: a prefix route comes with
@@ -60,7 +82,10 @@ const prefixRoutesOf = (addresses: readonly Address[]): readonly Route[] => addr
 
 const hasGateway = (route: Route): boolean => route.hops.some((hop) => hop.gateway !== undefined)
 
-/** A gateway must be reachable when a route by it is added: routes without one come first, and go last. */
+/**
+ * A gateway must be reachable when a route by it is added, an IPv6 one of an IPv4 route (`via inet6`) too: routes
+ * without one come first, and go last.
+ */
 const directFirst = <T>(items: readonly T[], routeOf: (item: T) => Route): readonly T[] => [
   ...items.filter((item) => !hasGateway(routeOf(item))),
   ...items.filter((item) => hasGateway(routeOf(item))),
@@ -77,28 +102,20 @@ function bySlot(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]>
 }
 
 /** IPv4 keeps an order within a slot, and lets a route in at its head (`prepend`) or its end (`append`). */
-function convergeIpv4(now: readonly Route[], goal: readonly Route[]): Share {
+function convergeIpv4(now: readonly Route[], goal: readonly Route[]): FamilyShare {
   const present = bySlot(now)
   const wanted = bySlot(goal)
-  const groups = [...new Set([...present.keys(), ...wanted.keys()])].map((slot) =>
+  const slots = [...new Set([...present.keys(), ...wanted.keys()])].map((slot) =>
     orderSlot(present.get(slot) ?? [], wanted.get(slot) ?? []),
   )
-  const adding = groups.filter(({ first }) => first.length > 0)
-  const removed = groups.flatMap(({ removed: routes }) => routes)
   return {
-    first: directFirst(adding, ({ representative }) => representative).flatMap(({ first }) => first),
-    last: [...directFirst(removed, (route) => route)].reverse().map((route) => ({ op: 'route.del', route })),
+    additions: slots.flatMap(({ additions }) => additions),
+    removed: slots.flatMap(({ removed }) => removed),
   }
 }
 
-interface SlotShare {
-  readonly first: readonly Step[]
-  readonly removed: readonly Route[]
-  readonly representative: Route
-}
-
 /** Keeps the longest run of the goal that is already in order, and builds the rest around it. */
-function orderSlot(now: readonly Route[], goal: readonly Route[]): SlotShare {
+function orderSlot(now: readonly Route[], goal: readonly Route[]): FamilyShare {
   const ids = now.map(routeId)
   const wanted = goal.map(routeId)
   const [start, end] = longestRunInOrder(wanted, ids)
@@ -110,9 +127,8 @@ function orderSlot(now: readonly Route[], goal: readonly Route[]): SlotShare {
   for (const route of [...goal.slice(0, start)].reverse()) put('route.prepend', route)
   for (const route of goal.slice(end)) put('route.append', route)
   const removed = now.filter((_, index) => !wanted.includes(ids[index] ?? ''))
-  const [representative] = goal.length > 0 ? goal : now
-  if (representative === undefined) throw new Error('a slot without routes')
-  return { first: steps, removed, representative }
+  const route = goal.find(hasGateway) ?? goal[0]
+  return { additions: route === undefined || steps.length === 0 ? [] : [{ route, steps }], removed }
 }
 
 /**
@@ -135,34 +151,31 @@ function longestRunInOrder(wanted: readonly string[], present: readonly string[]
 }
 
 /** IPv6 refuses a second route in a slot: where one has to make room, it goes right before the other comes. */
-function convergeIpv6(now: readonly Route[], goal: readonly Route[]): Share {
+function convergeIpv6(now: readonly Route[], goal: readonly Route[]): FamilyShare {
   const present = new Set(now.map(routeId))
   const wanted = new Set(goal.map(routeId))
   const leaving = now.filter((route) => !wanted.has(routeId(route)))
-  const coming = directFirst(
-    goal.filter((route) => !present.has(routeId(route))),
-    (route) => route,
-  )
+  const coming = goal.filter((route) => !present.has(routeId(route)))
   const occupied = new Set(now.map(slotOf))
-  const free = coming.filter((route) => !occupied.has(slotOf(route)))
-  const contested = coming.filter((route) => occupied.has(slotOf(route)))
   const cleared = new Set<string>()
-  const swaps = contested.flatMap((route): readonly Step[] => {
+  const additionOf = (route: Route): Addition => {
     const inTheWay = leaving.filter(
       (other) => slotOf(other) === slotOf(route) && !cleared.has(routeId(other)),
     )
     for (const other of inTheWay) cleared.add(routeId(other))
     const shared = now.some((other) => slotOf(other) === slotOf(route) && wanted.has(routeId(other)))
-    return [
-      ...inTheWay.map((other): Step => ({ op: 'route.del', route: other })),
-      { op: shared ? 'route.append' : 'route.add', route },
-    ]
-  })
+    return {
+      route,
+      steps: [
+        ...inTheWay.map((other): Step => ({ op: 'route.del', route: other })),
+        { op: shared ? 'route.append' : 'route.add', route },
+      ],
+    }
+  }
+  const free = coming.filter((route) => !occupied.has(slotOf(route)))
+  const contested = coming.filter((route) => occupied.has(slotOf(route)))
   return {
-    first: [...free.map((route): Step => ({ op: 'route.add', route })), ...swaps],
-    last: leaving
-      .filter((route) => !cleared.has(routeId(route)))
-      .reverse()
-      .map((route) => ({ op: 'route.del', route })),
+    additions: [...free, ...contested].map(additionOf),
+    removed: leaving.filter((route) => !cleared.has(routeId(route))),
   }
 }

@@ -1,4 +1,4 @@
-import { findLink, type NetworkState } from '../state.ts'
+import { findLink, type NetworkState, type Route } from '../state.ts'
 import type { Step } from '../step.ts'
 import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
@@ -65,9 +65,16 @@ function leaveSteps(ready: NetworkState, to: NetworkState, { uplink, bridge }: S
   return [
     { op: 'link.nomaster', dev: uplink },
     ...objects,
+    ...ready.routes
+      .filter((route) => outlives(route, bridge))
+      .map((route): Step => ({ op: 'route.del', route })),
     { op: stays ? 'link.down' : 'link.del', dev: bridge },
   ]
 }
+
+/** An IPv6 multipath route stays, with its other legs, when one of its links goes. */
+const outlives = (route: Route, dev: string): boolean =>
+  route.family === 6 && route.nhid === undefined && route.hops.length > 1 && isOnDev(route, [dev])
 
 const withMaster = (state: NetworkState, uplink: string, master: string | undefined): NetworkState => ({
   ...state,

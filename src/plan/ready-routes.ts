@@ -1,6 +1,6 @@
-import type { NetworkState, Route } from '../state.ts'
+import type { Hop, NetworkState, Route } from '../state.ts'
 import { devsOf, objectsOn, routeFilter, type Sides } from './footprint.ts'
-import type { Ends } from './ready.ts'
+import type { Direction, Ends } from './ready.ts'
 import {
   isKernelsOwn,
   isOnDev,
@@ -18,7 +18,7 @@ import {
  * bridge's stand before the uplink's. IPv6 has one route a slot: the bridge's has a metric one better until the
  * uplink's is gone. Routes by next-hop object stay with the object; each side has a plain stand-in beside it.
  */
-export function readyRoutes(ends: Ends, sides: Sides): readonly Route[] {
+export function readyRoutes(ends: Ends, sides: Sides, direction: Direction): readonly Route[] {
   const { raised, lowered } = ends
   const isTouched = routeFilter(lowered, devsOf(sides))
   const parts: Parts = {
@@ -29,10 +29,25 @@ export function readyRoutes(ends: Ends, sides: Sides): readonly Route[] {
     bridgeSide: [
       ...raised.routes.filter((route) => route.nhid === undefined && isOnDev(route, [sides.bridge])),
       ...standIns(raised, { ...sides, on: sides.bridge }),
-    ],
+    ].map((route) => (direction === 'up' ? withoutCarrier(route) : route)),
     made: new Set(raised.addresses.flatMap(prefixRoutes).map(routeId)),
   }
   return [...readyIpv4(ofFamily(parts, 4)), ...readyIpv6(ofFamily(parts, 6))]
+}
+
+/**
+ * The kernel looks for an IPv6 gateway in table main whatever the link's carrier (ip6_nh_lookup_table()), but for
+ * other tables, and for `via inet6`, it goes by the routes in use, which have none for a link without carrier:
+ * there a stand-in says that the gateway is on the link.
+ */
+function withoutCarrier(route: Route): Route {
+  const isElsewhere = (hop: Hop): boolean =>
+    hop.gateway !== undefined &&
+    !/^fe[89ab]/.test(hop.gateway) &&
+    (route.family === 6 ? route.table !== 'main' : hop.viaFamily === 6)
+  if (!route.hops.some(isElsewhere)) return route
+  const hops = route.hops.map((hop) => (isElsewhere(hop) ? { ...hop, onlink: true } : hop))
+  return { ...route, protocol: ownProtocol, hops }
 }
 
 interface Parts {

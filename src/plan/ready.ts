@@ -19,7 +19,7 @@ export interface Ends {
   readonly lowered: NetworkState
 }
 
-type Direction = 'up' | 'down'
+export type Direction = 'up' | 'down'
 
 interface ReadyOptions {
   readonly ends: Ends
@@ -37,7 +37,7 @@ export function readyState(from: NetworkState, options: ReadyOptions): NetworkSt
   return {
     links: readyLinks(from, options),
     addresses: readyAddresses(from, options),
-    routes: readyRoutes(ends, sides),
+    routes: readyRoutes(ends, sides, direction),
     rules: union(from.rules, otherEnd(options).rules, ruleId).sort(byPriority),
     nexthops: from.nexthops,
     neighbours: readyNeighbours(from, options),

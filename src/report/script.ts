@@ -1,10 +1,10 @@
 import type { Plan } from '../plan/planner.ts'
-import { batchLine, ipWords, isIpStep, sysctlPath, type Step } from '../step.ts'
+import { batchLine, ipOptions, ipWords, isIpStep, sysctlPath, type Step } from '../step.ts'
 
 /** A step as the command that does it; `now` in seconds of CLOCK_BOOTTIME, for what is left of lifetimes. */
 export const stepCommand = (step: Step, now: number): string =>
   isIpStep(step)
-    ? `ip ${ipWords(step, now).map(quoted).join(' ')}`
+    ? ['ip', ...ipOptions(step), ...ipWords(step, now).map(quoted)].join(' ')
     : `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`
 
 const quoted = (word: string): string =>

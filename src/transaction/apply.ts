@@ -3,7 +3,7 @@ import { bootSeconds } from '../kernel/clock.ts'
 import { ipBatch } from '../kernel/ip.ts'
 import type { ProcessId } from '../kernel/process.ts'
 import { writeSysctl } from '../kernel/sysctl.ts'
-import { batchLine, ipWords, isIpStep, sysctlPath, type IpStep, type Step } from '../step.ts'
+import { batchLine, ipOptions, ipWords, isIpStep, sysctlPath, type IpStep, type Step } from '../step.ts'
 import { throwIfInterrupted } from './interrupt.ts'
 
 export interface ApplyOptions {
@@ -29,13 +29,15 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
   }
 }
 
-/** Runs of steps of one kind: consecutive `ip` lines share one batch. */
+/** What runs as one: consecutive lines for `ip` with the same options share a batch. */
+const kindOf = (step: Step): string => (isIpStep(step) ? `ip ${ipOptions(step).join(' ')}` : 'sysctl')
+
 function partsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   const parts: Step[][] = []
   for (const step of steps) {
     const last = parts.at(-1)
     const [first] = last ?? []
-    if (last !== undefined && first !== undefined && isIpStep(first) === isIpStep(step)) last.push(step)
+    if (last !== undefined && first !== undefined && kindOf(first) === kindOf(step)) last.push(step)
     else parts.push([step])
   }
   return parts
@@ -44,7 +46,12 @@ function partsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
 async function applyBatch(steps: readonly IpStep[], { onSpawn, force }: ApplyOptions): Promise<void> {
   const now = bootSeconds()
   const lines = steps.map((step) => batchLine(ipWords(step, now)))
-  const result = await ipBatch(force === true ? ['-force'] : [], { lines, seconds: batchSeconds, onSpawn })
+  const options = steps[0] === undefined ? [] : ipOptions(steps[0])
+  const result = await ipBatch([...options, ...(force === true ? ['-force'] : [])], {
+    lines,
+    seconds: batchSeconds,
+    onSpawn,
+  })
   if (result.ok || force === true) return
   const at = result.failedLine === undefined ? undefined : lines[result.failedLine - 1]
   throw new CommandError('failed', `${at === undefined ? 'ip' : `ip ${at}`}: ${result.message}`)
