@@ -23,6 +23,7 @@ const link = v.object({
   lower: text,
   alias: text,
   tunType: text,
+  stp: v.boolean(),
   addrGenMode: text,
 })
 

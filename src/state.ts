@@ -35,6 +35,8 @@ export interface Link {
   readonly lower: string | undefined
   readonly alias: string | undefined
   readonly tunType: string | undefined
+  /** A bridge's spanning tree protocol. */
+  readonly stp: boolean
   readonly addrGenMode: string | undefined
 }
 

@@ -13,6 +13,8 @@ export interface Owner {
 interface Uplink {
   readonly name: string
   readonly index: number
+  /** The names of all links, to tell them from other words of a command line. */
+  readonly links: readonly string[]
 }
 
 interface Candidate {
@@ -37,11 +39,17 @@ export function uplinkOwner(uplink: Uplink): Owner | undefined {
   for (const pid of processIds()) {
     const program = programName(pid)
     const find = program === undefined ? undefined : finders[program]
-    if (program === undefined || find === undefined || networkNamespaceOf(pid) !== here) continue
+    if (program === undefined || find === undefined || isElsewhere(pid, here)) continue
     const owner = find({ pid, program, words: commandLine(pid) }, uplink)
     if (owner !== undefined) return owner
   }
   return undefined
+}
+
+/** Where we may not look, it may well be here. */
+const isElsewhere = (pid: number, here: string | undefined): boolean => {
+  const namespace = networkNamespaceOf(pid)
+  return namespace !== undefined && namespace !== here
 }
 
 /** `busybox udhcpc` is named by its second word. */
@@ -83,14 +91,16 @@ function networkd({ pid }: Candidate, { name, index }: Uplink): Owner | undefine
 }
 
 /** A client names its links on its command line; one that names none (dhcpcd, dhclient) takes all. */
-function dhcpClient({ pid, program, words }: Candidate, { name }: Uplink): Owner | undefined {
+function dhcpClient({ pid, program, words }: Candidate, { name, links }: Uplink): Owner | undefined {
   const owner = { name: program, pid, release: `stop ${program} (pid ${pid}) without releasing the lease` }
   const args = words.slice(words[0] !== undefined && basename(words[0]) === 'busybox' ? 2 : 1)
   if (args.some((word) => word === name || word === `-i${name}` || word === `--interface=${name}`))
     return owner
   // dhcpcd renames its processes: `dhcpcd: eth0 [ip4]`.
   if (words.join(' ').includes(`: ${name} `)) return owner
-  const namesAnother = args.some((word) => /^[a-z][\w.-]{0,14}$/.test(word))
+  const namesAnother = links.some((link) =>
+    args.some((word) => word.replace(/^(-i|--interface=)/, '') === link),
+  )
   if (program === 'udhcpc') return namesAnother || name !== 'eth0' ? undefined : owner
   return namesAnother ? undefined : owner
 }

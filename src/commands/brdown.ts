@@ -32,7 +32,7 @@ async function lower(args: BrdownArgs & { bridge: string }, session: Session): P
   const sides = { uplink: journal.uplink.name, bridge }
   const before = await observeSides(sides)
   refuseStranger(before, journal)
-  const guests = attached(before, sides)
+  const guests = attached(before, sides, journal.original)
   if (guests.length > 0 && !args.force)
     throw new CommandError('refused', `${bridge} still has guests`, {
       hint: 'end them, or take their taps away with --force',
@@ -77,12 +77,14 @@ function refuseStranger(state: NetworkState, journal: Journal): void {
   )
 }
 
-/** One line for each port that is not the uplink's: a tap with who holds it, or whatever else was added. */
+/** One line for each port that came since brup: a tap with who holds it, or whatever else was added. */
 function attached(
   state: NetworkState,
   { uplink, bridge }: { uplink: string; bridge: string },
+  original: NetworkState,
 ): readonly string[] {
-  const ports = portsOf(state, bridge).filter(({ name }) => name !== uplink)
+  const old = new Set(portsOf(original, bridge).map(({ name }) => name))
+  const ports = portsOf(state, bridge).filter(({ name }) => name !== uplink && !old.has(name))
   if (ports.length === 0) return []
   const holders = tapHolders()
   return ports.map(({ name }) => {

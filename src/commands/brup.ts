@@ -71,7 +71,8 @@ function refuse(before: NetworkState, sides: Sides): void {
   const { uplink } = sides
   if (isWireless(uplink))
     throw refusal(`${uplink} is Wi-Fi, which cannot be a port of a bridge`, 'use a wired uplink')
-  const owner = uplinkOwner({ name: uplink, index: findLink(before, uplink)?.index ?? 0 })
+  const index = findLink(before, uplink)?.index ?? 0
+  const owner = uplinkOwner({ name: uplink, index, links: before.links.map(({ name }) => name) })
   if (owner !== undefined)
     throw refusal(
       `${owner.name} (pid ${owner.pid}) manages ${uplink} and would put its addresses back there`,

@@ -6,7 +6,7 @@ import type { RawAddress, RawHop, RawLink, RawNeighbour, RawNexthop, RawRoute } 
 
 const forever = 4294967295
 const settableFlags = ['home', 'nodad', 'mngtmpaddr', 'noprefixroute', 'autojoin']
-const statusFlags = ['secondary', 'tentative', 'dadfailed', 'temporary', 'optimistic']
+const statusFlags = ['stable-privacy', 'secondary', 'tentative', 'dadfailed', 'temporary', 'optimistic']
 
 export const parseLink = (raw: RawLink): Link => ({
   index: raw.ifindex,
@@ -23,6 +23,7 @@ export const parseLink = (raw: RawLink): Link => ({
   lower: raw.link ?? raw.linkinfo?.info_data?.link ?? undefined,
   alias: raw.ifalias,
   tunType: raw.linkinfo?.info_data?.type,
+  stp: (raw.linkinfo?.info_data?.stp_state ?? 0) !== 0,
   addrGenMode: raw.inet6_addr_gen_mode,
 })
 

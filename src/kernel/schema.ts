@@ -25,7 +25,11 @@ const linkInfo = v.looseObject({
   info_kind: text,
   info_slave_kind: text,
   info_data: v.optional(
-    v.looseObject({ type: v.fallback(text, undefined), link: v.fallback(text, undefined) }),
+    v.looseObject({
+      type: v.fallback(text, undefined),
+      link: v.fallback(text, undefined),
+      stp_state: v.fallback(count, undefined),
+    }),
   ),
 })
 

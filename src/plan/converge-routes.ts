@@ -3,7 +3,7 @@ import type { Step } from '../step.ts'
 import type { AddressShare } from './converge-addresses.ts'
 import type { Share } from './converge.ts'
 import { devsOf, routeFilter, type Sides } from './footprint.ts'
-import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
+import { isKernelsOwn, isOnDev, prefixRoutes, routeId, slotOf } from './routes.ts'
 
 interface RouteOptions {
   readonly sides: Sides
@@ -30,9 +30,10 @@ export function convergeRoutes(
 ): Share {
   const devs = devsOf(sides)
   const isOurs = [routeFilter(from, devs), routeFilter(to, devs)]
-  const all = [...from.routes, ...to.routes].filter((route) => !isKernelsOwn(route))
+  const present = afterAddresses(from, to, addresses)
+  const all = [...present, ...to.routes].filter((route) => !isKernelsOwn(route))
   const slots = new Set(all.filter((route) => isOurs.some((is) => is(route))).map(slotOf))
-  const now = afterAddresses(from, to, addresses).filter((route) => slots.has(slotOf(route)))
+  const now = present.filter((route) => slots.has(slotOf(route)))
   const goal = to.routes.filter((route) => !isKernelsOwn(route) && slots.has(slotOf(route)))
   const shares = [
     convergeIpv4(ofFamily(now, 4), ofFamily(goal, 4)),
@@ -47,9 +48,26 @@ export function convergeRoutes(
     (route) => route,
   )
   return {
-    first: additions.flatMap(({ steps }) => steps),
+    first: [...additions.flatMap(({ steps }) => steps), ...reorderKernels(to, addresses.added)],
     last: [...removed].reverse().map((route) => ({ op: 'route.del', route })),
   }
+}
+
+/**
+ * The kernel's own IPv4 routes of a new address, its broadcast address's for one, come behind those of other links:
+ * where the goal has one of another link behind them, it is taken out and put back.
+ */
+function reorderKernels(to: NetworkState, added: readonly Address[]): readonly Step[] {
+  const devs = [...new Set(added.filter(({ family }) => family === 4).map(({ dev }) => dev))]
+  const slots = bySlot(to.routes.filter((route) => route.family === 4 && isKernelsOwn(route)))
+  const displaced = [...slots.values()].flatMap((routes) => {
+    const first = routes.findIndex((route) => isOnDev(route, devs))
+    return first < 0 ? [] : routes.slice(first).filter((route) => !isOnDev(route, devs))
+  })
+  return displaced.flatMap((route): readonly Step[] => [
+    { op: 'route.del', route },
+    { op: 'route.append', route },
+  ])
 }
 
 const ofFamily = (routes: readonly Route[], family: 4 | 6): readonly Route[] =>

@@ -1,5 +1,4 @@
-import type { NetworkState, Sysctl } from '../state.ts'
-import { sysctlOf } from '../state.ts'
+import { findLink, sysctlOf, type Link, type NetworkState, type Sysctl } from '../state.ts'
 import type { Step } from '../step.ts'
 import { convergeAddresses } from './converge-addresses.ts'
 import { convergeLinks } from './converge-links.ts'
@@ -59,10 +58,10 @@ const guards: Readonly<Record<string, string>> = {
 const early = ['stable_secret']
 
 function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): Share {
-  const isNew = !from.links.some((link) => link.name === bridge)
+  const created = findLink(from, bridge) === undefined ? findLink(to, bridge) : undefined
   const wanted = to.sysctls.filter(({ dev }) => dev === uplink || dev === bridge)
-  const writes = wanted.filter((item) => valueBefore(from, item, isNew ? bridge : undefined) !== item.value)
-  const isFirst = (item: Sysctl): boolean => (isNew && item.dev === bridge) || guards[item.key] === item.value
+  const writes = wanted.filter((item) => valueBefore(from, item, created) !== item.value)
+  const isFirst = (item: Sysctl): boolean => item.dev === created?.name || guards[item.key] === item.value
   const sorted = [...writes].sort((a, b) => Number(early.includes(b.key)) - Number(early.includes(a.key)))
   const steps = (items: readonly Sysctl[]): readonly Step[] =>
     items.map((sysctl) => ({ op: 'sysctl.set', sysctl }))
@@ -73,8 +72,8 @@ function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge 
 }
 
 /** A link that is yet to be made starts with the namespace's defaults; its IPv6 MTU follows its own. */
-function valueBefore(from: NetworkState, item: Sysctl, created: string | undefined): string | undefined {
-  if (item.dev !== created) return sysctlOf(from, item)
-  if (item.key === 'mtu') return item.value
+function valueBefore(from: NetworkState, item: Sysctl, created: Link | undefined): string | undefined {
+  if (item.dev !== created?.name) return sysctlOf(from, item)
+  if (item.key === 'mtu') return String(created.mtu)
   return sysctlOf(from, { ...item, dev: 'default' })
 }

@@ -1,9 +1,17 @@
-import { addressesOf, findLink, sysctlOf, type Link, type NetworkState, type Route } from '../state.ts'
+import {
+  addressesOf,
+  findLink,
+  type Address,
+  type Link,
+  type NetworkState,
+  type Route,
+  type Rule,
+} from '../state.ts'
 import { stopGap } from './advertised.ts'
 import { isTemporary, moveAddress } from './addresses.ts'
 import { devsOf, routeFilter, type Sides } from './footprint.ts'
 import { markOf } from './marks.ts'
-import { isKernelsOwn, moveHops, routeId } from './routes.ts'
+import { isKernelsOwn, moveHops, prefixRoutes, routeId } from './routes.ts'
 
 interface RaiseOptions {
   readonly sides: Sides
@@ -14,22 +22,33 @@ interface RaiseOptions {
 /** The host on the bridge: all that is on the uplink moves, and a bridge that is not there is made. */
 export function raisedGoal(before: NetworkState, { sides, id }: RaiseOptions): NetworkState {
   const { uplink, bridge } = sides
+  const staying = stayingAddresses(before, uplink)
   return {
     links: raisedLinks(before, { sides, id }),
-    addresses: before.addresses.map((address) =>
-      address.dev === uplink ? moveAddress(withoutStatus(address), bridge) : address,
-    ),
+    addresses: before.addresses.flatMap((address) => {
+      if (address.dev !== uplink) return [address]
+      const moved = moveAddress(withoutStatus(address), bridge)
+      return staying.has(address) ? [address, moved] : [moved]
+    }),
     routes: raisedRoutes(before, sides),
-    rules: before.rules.map((rule) => ({
-      ...rule,
-      iif: rule.iif === uplink ? bridge : rule.iif,
-      oif: rule.oif === uplink ? bridge : rule.oif,
-    })),
+    rules: before.rules.map((rule) => movedRule(rule, uplink, bridge)),
     nexthops: before.nexthops.map((item) => (item.dev === uplink ? { ...item, dev: bridge } : item)),
     neighbours: before.neighbours.map((item) => (item.dev === uplink ? { ...item, dev: bridge } : item)),
     sysctls: raisedSysctls(before, sides),
   }
 }
+
+/**
+ * A link-local address made from a secret (RFC 7217) has a flag that only the kernel can give: where there is one,
+ * the link-local addresses are copied, and stay where they are, out of use as long as their link is a port.
+ */
+function stayingAddresses(before: NetworkState, uplink: string): ReadonlySet<Address> {
+  const linkLocals = linkLocalsOf(before, uplink)
+  return new Set(linkLocals.some(({ status }) => status.includes('stable-privacy')) ? linkLocals : [])
+}
+
+const linkLocalsOf = (state: NetworkState, dev: string): readonly Address[] =>
+  addressesOf(state, dev).filter(({ family, scope }) => family === 6 && scope === 'link')
 
 function raisedLinks(before: NetworkState, { sides: { uplink, bridge }, id }: RaiseOptions): readonly Link[] {
   const port = findLink(before, uplink)
@@ -49,10 +68,18 @@ export function withoutStatus(address: NetworkState['addresses'][number]): Netwo
   return { ...address, status, flags: [...new Set([...address.flags, 'noprefixroute'])] }
 }
 
+export const movedRule = (rule: Rule, from: string, to: string): Rule => ({
+  ...rule,
+  iif: rule.iif === from ? to : rule.iif,
+  oif: rule.oif === from ? to : rule.oif,
+})
+
 function raisedRoutes(before: NetworkState, { uplink, bridge }: Sides): readonly Route[] {
-  const moved = before.routes
-    .filter((route) => !isKernelsOwn(route))
-    .map((route) => movedRoute(route, uplink, bridge))
+  const staying = new Set([...stayingAddresses(before, uplink)].flatMap(prefixRoutes).map(routeId))
+  const moved = before.routes.flatMap((route) => [
+    ...(staying.has(routeId(route)) ? [route] : []),
+    movedRoute(route, uplink, bridge),
+  ])
   return [...new Map(moved.map((route) => [routeId(route), route])).values()]
 }
 
@@ -60,24 +87,17 @@ export const movedRoute = (route: Route, from: string, to: string): Route =>
   route.hops.some(({ dev }) => dev === from) ? stopGap(moveHops(route, from, to)) : route
 
 /**
- * The bridge has the uplink's settings. The uplink, as a port, makes no link-local address of its own, which it
- * would at its next loss of carrier.
+ * The bridge has the uplink's settings. Neither makes a link-local address that is not wanted there: the uplink, as
+ * a port, would at its next loss of carrier, and a bridge whose uplink had none would at once.
  */
 function raisedSysctls(before: NetworkState, { uplink, bridge }: Sides): NetworkState['sysctls'] {
-  const hasLinkLocal = addressesOf(before, uplink).some(
-    ({ family, scope }) => family === 6 && scope === 'link',
-  )
-  const mode = { family: 6, dev: uplink, key: 'addr_gen_mode' } as const
+  const isMade = linkLocalsOf(before, uplink).length > 0 && stayingAddresses(before, uplink).size === 0
+  const quiet = isMade ? uplink : bridge
   const others = before.sysctls.filter(({ dev }) => dev !== bridge)
-  const quiet = hasLinkLocal && sysctlOf(before, mode) !== undefined
-  return [
-    ...others.map((item) =>
-      quiet && item.family === 6 && item.dev === uplink && item.key === mode.key
-        ? { ...item, value: '1' }
-        : item,
-    ),
-    ...others.filter(({ dev }) => dev === uplink).map((item) => ({ ...item, dev: bridge })),
-  ]
+  const moved = others.filter(({ dev }) => dev === uplink).map((item) => ({ ...item, dev: bridge }))
+  return [...others, ...moved].map((item) =>
+    item.family === 6 && item.dev === quiet && item.key === 'addr_gen_mode' ? { ...item, value: '1' } : item,
+  )
 }
 
 export const touchedRoutes = (state: NetworkState, sides: Sides): readonly Route[] => {

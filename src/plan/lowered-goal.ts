@@ -1,10 +1,10 @@
-import type { Address, NetworkState, Route } from '../state.ts'
-import { stopGap } from './advertised.ts'
+import type { Address, NetworkState, Route, Rule } from '../state.ts'
 import { addressId, inKernelOrder, isTemporary, moveAddress } from './addresses.ts'
+import { isAdvertised, stopGap } from './advertised.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
-import { devsOf, objectsOn, ruleNames, type Sides } from './footprint.ts'
-import { movedRoute, touchedRoutes, withoutStatus } from './goals.ts'
-import { moveHops, ownProtocol, prefixRoutes, routeId } from './routes.ts'
+import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
+import { movedRoute, movedRule, withoutStatus } from './goals.ts'
+import { isKernelsOwn, moveHops, ownProtocol, prefixRoutes, routeId } from './routes.ts'
 
 interface LowerOptions {
   readonly sides: Sides
@@ -16,90 +16,82 @@ interface LowerOptions {
 
 /** The host off the bridge: as it was before, with what has changed on the bridge since the commit. */
 export function loweredGoal(now: NetworkState, options: LowerOptions): NetworkState {
-  const { sides, original } = options
+  const { sides, original, raised } = options
   const { uplink, bridge } = sides
+  const states = { original, raised, now }
   const devs = devsOf(sides)
-  const toUplink = <T extends { dev: string }>(item: T): T =>
-    item.dev === bridge ? { ...item, dev: uplink } : item
-  const toBridge = <T extends { dev: string }>(item: T): T =>
-    item.dev === uplink ? { ...item, dev: bridge } : item
-  const named = (state: NetworkState): NetworkState['rules'] =>
-    state.rules.filter((rule) => ruleNames(rule, devs))
-  const rename = (from: string, to: string) => (rule: NetworkState['rules'][number]) => ({
-    ...rule,
-    iif: rule.iif === from ? to : rule.iif,
-    oif: rule.oif === from ? to : rule.oif,
-  })
-  const objectDev = (from: string, to: string) => (item: NetworkState['nexthops'][number]) =>
-    item.dev === from ? { ...item, dev: to } : item
+  const renamed =
+    (from: string, to: string) =>
+    <T extends { readonly dev: string | undefined }>(item: T): T =>
+      item.dev === from ? { ...item, dev: to } : item
   return {
     links: original.links,
     addresses: loweredAddresses(now, options),
     routes: loweredRoutes(now, options),
-    rules: carry({
-      of: named,
+    rules: carry<Rule>({
+      ...each(states, (state) => state.rules),
+      isOurs: (rule) => ruleNames(rule, devs),
       idOf: ruleId,
-      up: rename(uplink, bridge),
-      down: rename(bridge, uplink),
-      now,
-      ...options,
+      up: (rule) => movedRule(rule, uplink, bridge),
+      down: (rule) => movedRule(rule, bridge, uplink),
     }),
     nexthops: carry({
-      of: (state) => {
-        const objects = objectsOn(state.nexthops, devs)
-        return state.nexthops.filter(({ id }) => objects.has(id))
-      },
+      ...each(states, (state) => state.nexthops),
+      isOurs: (item) => objectsOn([...original.nexthops, ...now.nexthops], devs).has(item.id),
       idOf: nexthopId,
-      up: objectDev(uplink, bridge),
-      down: objectDev(bridge, uplink),
-      now,
-      ...options,
+      up: renamed(uplink, bridge),
+      down: renamed(bridge, uplink),
     }),
     neighbours: carry({
-      of: (state) => state.neighbours.filter(({ dev }) => devs.includes(dev)),
+      ...each(states, (state) => state.neighbours),
+      isOurs: ({ dev }) => devs.includes(dev),
       idOf: neighbourId,
-      up: toBridge,
-      down: toUplink,
-      now,
-      ...options,
+      up: renamed(uplink, bridge),
+      down: renamed(bridge, uplink),
     }),
     sysctls: original.sysctls,
   }
 }
 
-interface Carry<T> extends LowerOptions {
-  readonly now: NetworkState
-  readonly of: (state: NetworkState) => readonly T[]
+type States<T> = Readonly<Record<'original' | 'raised' | 'now', T>>
+
+const each = <T>(states: States<NetworkState>, of: (state: NetworkState) => T): States<T> => ({
+  original: of(states.original),
+  raised: of(states.raised),
+  now: of(states.now),
+})
+
+interface Carry<T> extends States<readonly T[]> {
+  readonly isOurs: (item: T) => boolean
   readonly idOf: (item: T) => string
   readonly up: (item: T) => T
   readonly down: (item: T) => T
 }
 
-/** The items of before, less those that have gone since the commit, and those that have come since then. */
-function carry<T>({ now, original, raised, of, idOf, up, down }: Carry<T>): readonly T[] {
-  const atCommit = new Set(of(raised).map(idOf))
-  const present = new Set(of(now).map(idOf))
-  const isGone = (item: T): boolean => atCommit.has(idOf(up(item))) && !present.has(idOf(up(item)))
-  const added = of(now).filter((item) => !atCommit.has(idOf(item)))
-  return [...of(original).filter((item) => !isGone(item)), ...added.map(down)]
+/** The items of before in their order, less those of ours that have gone since the commit, and what has come. */
+function carry<T>({ original, raised, now, isOurs, idOf, up, down }: Carry<T>): readonly T[] {
+  const atCommit = new Set(raised.map(idOf))
+  const present = new Set(now.map(idOf))
+  const isGone = (item: T): boolean =>
+    isOurs(item) && atCommit.has(idOf(up(item))) && !present.has(idOf(up(item)))
+  const added = now.filter((item) => isOurs(item) && !atCommit.has(idOf(item)))
+  return [...original.filter((item) => !isGone(item)), ...added.map(down)]
 }
 
-function loweredAddresses(now: NetworkState, options: LowerOptions): readonly Address[] {
-  const { original, sides } = options
+function loweredAddresses(now: NetworkState, { original, raised, sides }: LowerOptions): readonly Address[] {
   const { uplink, bridge } = sides
-  const on = (state: NetworkState): readonly Address[] =>
-    state.addresses.filter((address) => devsOf(sides).includes(address.dev) && !isTemporary(address))
-  const kept = { ...original, addresses: original.addresses.map(withoutStatus) }
-  const carried = carry({
-    of: on,
+  const plain = (state: NetworkState): readonly Address[] =>
+    state.addresses.filter((address) => !isTemporary(address))
+  const carried = carry<Address>({
+    original: original.addresses.map(withoutStatus),
+    raised: plain(raised),
+    now: plain(now),
+    isOurs: ({ dev }) => devsOf(sides).includes(dev),
     idOf: addressId,
     up: (address) => (address.dev === uplink ? moveAddress(address, bridge) : address),
     down: (address) => (address.dev === bridge ? moveAddress(address, uplink) : address),
-    now,
-    ...options,
-    original: kept,
   })
-  const present = new Map(on(now).map((address) => [addressId(address), address]))
+  const present = new Map(now.addresses.map((address) => [addressId(address), address]))
   return carried
     .map((address) => {
       const actual = present.get(addressId({ ...address, dev: bridge }))
@@ -109,31 +101,27 @@ function loweredAddresses(now: NetworkState, options: LowerOptions): readonly Ad
     .sort(inKernelOrder)
 }
 
-function loweredRoutes(now: NetworkState, options: LowerOptions): readonly Route[] {
-  const { original, sides } = options
+/**
+ * Neither prefix routes, which come with their addresses, nor what routers advertise count as added, and the latter
+ * not as gone either: the kernel makes them anew.
+ */
+function loweredRoutes(now: NetworkState, { original, raised, sides }: LowerOptions): readonly Route[] {
   const { uplink, bridge } = sides
+  const devs = devsOf(sides)
+  const isTouched = [routeFilter(original, devs), routeFilter(now, devs)]
   const made = new Set(now.addresses.flatMap(prefixRoutes).map(routeId))
-  const since = (state: NetworkState): readonly Route[] =>
-    touchedRoutes(state, sides).filter((route) => {
-      const isKernels = route.protocol === 'ra' || route.protocol === ownProtocol
-      return state !== now || !(isKernels || made.has(routeId(route)))
-    })
-  const present = new Set(touchedRoutes(now, sides).map(routeId))
-  const carried = carry({
-    of: (state) => (state === now ? [...since(state), ...keptBy(state)] : since(state)),
+  const atCommit = new Set(raised.routes.map(routeId))
+  const isAddition = (route: Route): boolean =>
+    atCommit.has(routeId(route)) ||
+    !(isAdvertised(route) || route.protocol === ownProtocol || made.has(routeId(route)))
+  const plain = (routes: readonly Route[]): readonly Route[] => routes.filter((route) => !isKernelsOwn(route))
+  return carry<Route>({
+    original: original.routes,
+    raised: plain(raised.routes),
+    now: plain(now.routes).filter(isAddition),
+    isOurs: (route) => !isAdvertised(route) && !isKernelsOwn(route) && isTouched.some((is) => is(route)),
     idOf: routeId,
     up: (route) => movedRoute(route, uplink, bridge),
     down: (route) => moveHops(route, bridge, uplink),
-    now,
-    ...options,
-  })
-  return carried.map(stopGap)
-
-  /** Prefix routes and advertised ones are no additions, but they are there. */
-  function keptBy(state: NetworkState): readonly Route[] {
-    const before = new Set(original.routes.map((route) => routeId(movedRoute(route, uplink, bridge))))
-    return touchedRoutes(state, sides).filter(
-      (route) => before.has(routeId(route)) && present.has(routeId(route)),
-    )
-  }
+  }).map((route) => (isTouched.some((is) => is(route)) ? stopGap(route) : route))
 }

@@ -13,26 +13,36 @@ import {
   withoutObject,
 } from './routes.ts'
 
+interface ReadyRoutes {
+  readonly ends: Ends
+  readonly sides: Sides
+  readonly direction: Direction
+  /** The prefix routes that come with the new addresses, wanted or not: gateways may need them until the end. */
+  readonly made: readonly Route[]
+}
+
 /**
  * The routes of both ends side by side, those of the bridge first. IPv4 orders routes within a slot, so the
  * bridge's stand before the uplink's. IPv6 has one route a slot: the bridge's has a metric one better until the
- * uplink's is gone. Routes by next-hop object stay with the object; each side has a plain stand-in beside it.
+ * uplink's is gone. Routes by next-hop object stay with the object; the other side has a plain stand-in.
  */
-export function readyRoutes(ends: Ends, sides: Sides, direction: Direction): readonly Route[] {
+export function readyRoutes({ ends, sides, direction, made }: ReadyRoutes): readonly Route[] {
   const { raised, lowered } = ends
-  const isTouched = routeFilter(lowered, devsOf(sides))
+  const onBridge = raised.routes.filter((route) => route.nhid === undefined && isOnDev(route, [sides.bridge]))
   const parts: Parts = {
     lowered: lowered.routes,
     raised: raised.routes,
-    isTouched,
-    uplinkStandIns: standIns(lowered, { ...sides, on: sides.uplink }),
-    bridgeSide: [
-      ...raised.routes.filter((route) => route.nhid === undefined && isOnDev(route, [sides.bridge])),
-      ...standIns(raised, { ...sides, on: sides.bridge }),
-    ].map((route) => (direction === 'up' ? withoutCarrier(route) : route)),
-    made: new Set(raised.addresses.flatMap(prefixRoutes).map(routeId)),
+    isTouched: routeFilter(lowered, devsOf(sides)),
+    uplinkStandIns: direction === 'up' ? [] : standIns(lowered, { ...sides, on: sides.uplink }),
+    bridgeSide:
+      direction === 'up'
+        ? [...onBridge, ...standIns(raised, { ...sides, on: sides.bridge })].map(withoutCarrier)
+        : onBridge,
+    prefixIds: new Set(raised.addresses.flatMap(prefixRoutes).map(routeId)),
   }
-  return [...readyIpv4(ofFamily(parts, 4)), ...readyIpv6(ofFamily(parts, 6))]
+  const kernels = (direction === 'up' ? raised : lowered).routes.filter(isKernelsOwn)
+  const routes = [...readyIpv4(ofFamily(parts, 4)), ...readyIpv6(ofFamily(parts, 6)), ...kernels]
+  return [...new Map([...routes, ...made].map((route) => [routeId(route), route])).values()]
 }
 
 /**
@@ -58,8 +68,8 @@ interface Parts {
   readonly uplinkStandIns: readonly Route[]
   /** The routes that leave by the bridge, with stand-ins for those by an object. */
   readonly bridgeSide: readonly Route[]
-  /** Ids of the prefix routes that come with the bridge's addresses, wanted or not. */
-  readonly made: ReadonlySet<string>
+  /** Ids of the prefix routes of the bridge's addresses: the kernel lets them share a slot with the uplink's. */
+  readonly prefixIds: ReadonlySet<string>
 }
 
 /** Plain routes by `on` for those by an object, whatever link the object has by then. */
@@ -96,11 +106,11 @@ function readyIpv4({ lowered, raised, isTouched, uplinkStandIns, bridgeSide }: P
   })
 }
 
-function readyIpv6({ lowered, uplinkStandIns, bridgeSide, made }: Parts): readonly Route[] {
+function readyIpv6({ lowered, uplinkStandIns, bridgeSide, prefixIds }: Parts): readonly Route[] {
   const taken = new Set(lowered.map(slotOf))
   const ready = new Map(lowered.map((route) => [routeId(route), route]))
   for (const route of bestFirst(bridgeSide)) {
-    if (isPerLink(route) || made.has(routeId(route))) ready.set(routeId(route), route)
+    if (isPerLink(route) || prefixIds.has(routeId(route))) ready.set(routeId(route), route)
     if (isPerLink(route)) continue
     if (taken.has(slotOf(route))) placeBeside(route, { taken, ready })
     else ready.set(routeId(route), claim(route, taken))

@@ -12,6 +12,7 @@ import { addressId } from './addresses.ts'
 import { neighbourId, ruleId } from './converge-others.ts'
 import { devsOf, type Sides } from './footprint.ts'
 import { readyRoutes } from './ready-routes.ts'
+import { prefixRoutes } from './routes.ts'
 
 /** The state in which the host is on the bridge, and the one in which it is on the uplink itself. */
 export interface Ends {
@@ -34,16 +35,27 @@ interface ReadyOptions {
  */
 export function readyState(from: NetworkState, options: ReadyOptions): NetworkState {
   const { ends, sides, direction } = options
+  const addresses = readyAddresses(from, options)
+  const made = addresses.filter((address) => bringsPrefix(address, from, options)).flatMap(prefixRoutes)
   return {
     links: readyLinks(from, options),
-    addresses: readyAddresses(from, options),
-    routes: readyRoutes(ends, sides, direction),
+    addresses,
+    routes: readyRoutes({ ends, sides, direction, made }),
     rules: union(from.rules, otherEnd(options).rules, ruleId).sort(byPriority),
     nexthops: from.nexthops,
     neighbours: readyNeighbours(from, options),
     sysctls: readySysctls(from, { ends, sides, direction }),
   }
 }
+
+/**
+ * A gateway must be reachable when a route by it is added. New addresses bring their prefix routes; on the way down
+ * those of all addresses are there for a while, also where somebody had deleted them.
+ */
+const bringsPrefix = (address: Address, from: NetworkState, { sides, direction }: ReadyOptions): boolean =>
+  direction === 'down'
+    ? devsOf(sides).includes(address.dev)
+    : !from.addresses.some((other) => addressId(other) === addressId(address))
 
 const otherEnd = ({ ends, direction }: ReadyOptions): NetworkState =>
   direction === 'up' ? ends.raised : ends.lowered
@@ -113,6 +125,9 @@ function readySysctls(from: NetworkState, { ends, sides, direction }: ReadyOptio
   const coming = direction === 'up' ? ends.raised.sysctls.filter(({ dev }) => dev === bridge) : []
   return [...kept, ...coming].map((item) => {
     if (item.dev === bridge && item.key === ignoreLinkdown) return { ...item, value: '1' }
+    // A link that goes up or gets carrier takes its own MTU for IPv6 (addrconf_notify()).
+    if (item.dev === bridge && item.key === 'mtu' && direction === 'up')
+      return { ...item, value: String(findLink(ends.raised, bridge)?.mtu) }
     const isFilled = item.family === 6 && item.dev === (direction === 'up' ? bridge : uplink)
     if (isFilled && item.key === 'accept_dad') return { ...item, value: '0' }
     if (isFilled && direction === 'up' && item.key === 'addr_gen_mode') return { ...item, value: '1' }

@@ -2,7 +2,7 @@ import type { NetworkState, Route, Rule } from '../state.ts'
 import { withStopGaps } from './advertised.ts'
 import { ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
-import { isKernelsOwn, routeId, slotOf } from './routes.ts'
+import { routeId, slotOf } from './routes.ts'
 
 /**
  * A goal for today: what is not ours to touch is taken as it is now, not as it was when the goal was written.
@@ -56,7 +56,7 @@ function rebaseLinks(
 function rebaseRoutes(goal: NetworkState, now: NetworkState, devs: readonly string[]): readonly Route[] {
   const isOursThen = routeFilter(goal, devs)
   const isOursNow = routeFilter(now, devs)
-  const rest = now.routes.filter((route) => !isOursNow(route) || isKernelsOwn(route))
+  const rest = now.routes.filter((route) => !isOursNow(route))
   const present = new Set(rest.map(routeId))
   const touched = new Set(goal.routes.filter(isOursThen).map(slotOf))
   const kept = withStopGaps(goal.routes, now.routes).filter(

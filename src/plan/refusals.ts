@@ -29,7 +29,7 @@ function uplinkRefusal(link: Link, bridge: string): CommandError | undefined {
         ? `run brdown ${link.master} first, or take it out of ${link.master}`
         : `use ${link.master} as the uplink instead`,
     )
-  if (link.kind === 'bridge') return refusal(`${name} is a bridge itself`, `run brup ${name}? no: ${other}`)
+  if (link.kind === 'bridge') return refusal(`${name} is a bridge itself`, other)
   if (link.kind === 'tun')
     return refusal(`${name} is a ${link.tunType ?? 'tun'} device, a guest's end`, other)
   if (link.type !== 'ether') return refusal(`${name} is no Ethernet link (${link.type})`, other)
@@ -70,6 +70,11 @@ function bridgeRefusal(state: NetworkState, { bridge }: Sides): CommandError | u
     return refusal(
       `${bridge} was not made by brup and has addresses (${addresses.map(({ local }) => local).join(', ')})`,
       `it belongs to somebody else; ${other}`,
+    )
+  if (link.stp)
+    return refusal(
+      `${bridge} has STP on, so that its port would not forward for half a minute`,
+      `ip link set ${bridge} type bridge stp_state 0, or ${other}`,
     )
   const live = portsOf(state, bridge).find(({ carrier }) => carrier)
   if (live !== undefined)

@@ -17,6 +17,7 @@ export const link = (name: string, more: Partial<Link> = {}): Link => ({
   lower: undefined,
   alias: undefined,
   tunType: undefined,
+  stp: false,
   addrGenMode: 'eui64',
   ...more,
 })
@@ -45,12 +46,7 @@ export const address = (cidr: string, dev: string, more: Partial<Address> = {}):
 }
 
 /** `route('default', 'eth0', '192.168.1.1')`; the family is that of the gateway, or of the destination. */
-export const route = (
-  dst: string,
-  dev: string,
-  gateway?: string,
-  more: Partial<Route> = {}, // eslint-disable-line max-params -- reads like a line of `ip route`
-): Route => {
+export const route = (dst: string, dev: string, gateway?: string, more: Partial<Route> = {}): Route => {
   const family = (gateway ?? dst).includes(':') ? 6 : 4
   return {
     family,

@@ -128,7 +128,6 @@ describe('what names the uplink', () => {
     expect(text(plan.finish)[0]).toBe('ip nexthop replace id 5 via 192.168.1.1 dev br0')
     expect(concerning(text(plan.prepare), '10.5.0.0/16')).toEqual([
       expect.stringMatching(/^ip route prepend .* proto 157 .* via 192.168.1.1 dev br0$/),
-      expect.stringMatching(/^ip route append .* proto 157 .* via 192.168.1.1 dev eth0$/),
     ])
   })
 })
