@@ -28,7 +28,8 @@ const longestName = 15
 const linkNameFault = (text: string): string | undefined => {
   if (text === '') return 'is empty'
   if (Buffer.byteLength(text) > longestName) return `is longer than ${longestName} bytes`
-  if (['.', '..', 'all', 'default'].includes(text)) return 'is a name that the kernel keeps for itself'
+  if (text === '.' || text === '..') return 'is no name'
+  if (text === 'all' || text === 'default') return 'is a name that the kernel keeps for itself'
   if (text.includes('%')) return 'holds a %, which the kernel reads as a pattern'
   if (/[/:\s]/u.test(text)) return 'holds a blank, a slash or a colon'
   if (/["'#\\]/u.test(text) || text.startsWith('-')) return 'holds what `ip -batch` reads as syntax'

@@ -37,7 +37,9 @@ function preferred(address: Address, now: number): string {
 export function routeWords(route: Route, now: number | undefined): readonly string[] {
   const words = [route.type, destination(route)]
   words.push(...option('from', route.from), ...option('tos', route.tos))
-  words.push('table', route.table, 'proto', route.protocol)
+  words.push('table', route.table)
+  // The siblings of an IPv6 multipath route may have other protocols than the one that is shown.
+  if (now !== undefined || route.family === 4 || route.hops.length < 2) words.push('proto', route.protocol)
   if (route.family === 4) words.push('scope', route.scope)
   if (route.metric !== 0) words.push('metric', String(route.metric))
   words.push(...option('src', route.source), ...option('realm', route.realm))

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { commandLine, commandName, networkNamespaceOf, processIds } from '../kernel/process.ts'
+import { bootSeconds } from '../kernel/clock.ts'
+import { commandLine, commandName, networkNamespaceOf, processIds, startTimeOf } from '../kernel/process.ts'
 
 /** Who manages an uplink, and would sooner or later put its own configuration back there. */
 export interface Owner {
@@ -68,9 +69,17 @@ const readText = (path: string): string | undefined => {
   }
 }
 
-/** NetworkManager writes one file a link; `managed` is `unmanaged` or how it is managed. */
+/** In seconds: one that has just started has yet to say what it manages. */
+const youth = 5
+const ticksPerSecond = 100
+
+const isYoung = (pid: number): boolean =>
+  bootSeconds() - Number(startTimeOf(pid) ?? 0) / ticksPerSecond < youth
+
+/** NetworkManager writes one file for each link that it manages, within a second of its start. */
 function networkManager({ pid }: Candidate, { name, index }: Uplink): Owner | undefined {
   const managed = /^managed=(.*)$/m.exec(readText(`/run/NetworkManager/devices/${index}`) ?? '')?.[1]
+  if (managed === undefined && !isYoung(pid)) return undefined
   if (managed === 'false' || managed === 'unmanaged') return undefined
   return {
     name: 'NetworkManager',

@@ -44,7 +44,8 @@ export function parseAddress(raw: RawAddress, dev: string, now: number): Address
     flags: settableFlags.filter((name) => raw[name] === true),
     status: statusFlags.filter((name) => raw[name] === true),
     validUntil: until(raw.valid_life_time, now),
-    preferredUntil: until(raw.preferred_life_time, now),
+    // A permanent address shows `forever` also when it is deprecated (inet_fill_ifaddr()).
+    preferredUntil: raw['deprecated'] === true ? 0 : until(raw.preferred_life_time, now),
   }
 }
 

@@ -1,6 +1,4 @@
-import type { Address, NetworkState } from '../state.ts'
-import type { Step } from '../step.ts'
-import { devsOf, type Sides } from './footprint.ts'
+import type { Address } from '../state.ts'
 
 /** What tells one address of a link from another. */
 export const addressId = (address: Address): string =>
@@ -46,16 +44,4 @@ export function inKernelOrder(a: Address, b: Address): number {
   if (a.family === 6) return rank(b) - rank(a)
   const secondary = (address: Address): number => Number(address.status.includes('secondary'))
   return secondary(a) - secondary(b) || (secondary(a) === 0 ? rank(a) - rank(b) : 0)
-}
-
-/**
- * Link-local addresses that the kernel made as soon as addr_gen_mode was given back to a link which has others
- * (addrconf_sysctl_addr_gen_mode()): they are not in the goal, and cannot be foretold.
- */
-export function strayLinkLocals(state: NetworkState, goal: NetworkState, sides: Sides): readonly Step[] {
-  const wanted = new Set(goal.addresses.map(addressId))
-  return state.addresses
-    .filter(({ family, scope, dev }) => family === 6 && scope === 'link' && devsOf(sides).includes(dev))
-    .filter((address) => !wanted.has(addressId(address)))
-    .map((address) => ({ op: 'addr.del', address }))
 }

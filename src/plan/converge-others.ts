@@ -26,8 +26,8 @@ export const ruleId = (rule: Rule): string =>
   JSON.stringify([rule.family, rule.priority, rule.iif, rule.oif, rule.words])
 
 /**
- * A new rule goes behind the others of its priority. Where the goal has it before one that is there already, the
- * later one is taken out and put back behind it.
+ * A new rule goes behind the others of its priority. Where that is not its place, or where a deletion would hit
+ * another rule, the rules of that priority are made anew, in one go.
  */
 export function convergeRules(from: NetworkState, to: NetworkState, sides: Sides): Share {
   const devs = devsOf(sides)
@@ -50,15 +50,24 @@ export function convergeRules(from: NetworkState, to: NetworkState, sides: Sides
 function orderRules(now: readonly Rule[], goal: readonly Rule[]): Share {
   const ids = now.map(ruleId)
   const wanted = goal.map(ruleId)
-  let kept = 0
-  for (const id of ids) if (id === wanted[kept]) kept += 1
-  return {
-    first: goal.slice(kept).flatMap((rule): readonly Step[] => {
-      const add: Step = { op: 'rule.add', rule }
-      return ids.includes(ruleId(rule)) ? [{ op: 'rule.del', rule }, add] : [add]
-    }),
-    last: now.filter((rule) => !wanted.includes(ruleId(rule))).map((rule) => ({ op: 'rule.del', rule })),
-  }
+  const coming = goal.filter((rule) => !ids.includes(ruleId(rule)))
+  const leaving = now.filter((rule) => !wanted.includes(ruleId(rule)))
+  const result = [...now, ...coming].filter((rule) => !leaving.includes(rule)).map(ruleId)
+  const steps = (op: 'rule.add' | 'rule.del', rules: readonly Rule[]): readonly Step[] =>
+    rules.map((rule) => ({ op, rule }))
+  if (result.join() === wanted.join() && leaving.every((rule) => isFirstMatch(rule, now)))
+    return { first: steps('rule.add', coming), last: steps('rule.del', leaving) }
+  // From the head of the list, each deletion hits the very rule that it names.
+  return { first: [...steps('rule.del', now), ...steps('rule.add', goal)], last: [] }
+}
+
+/** A deletion hits the first rule that has all it names, and maybe more (fib_nl_delrule()). */
+function isFirstMatch(rule: Rule, rules: readonly Rule[]): boolean {
+  const has = (other: Rule): boolean =>
+    (rule.iif === undefined || rule.iif === other.iif) &&
+    (rule.oif === undefined || rule.oif === other.oif) &&
+    rule.words.every((word) => other.words.includes(word))
+  return rules.find(has) === rule
 }
 
 export const neighbourId = (item: Neighbour): string =>

@@ -43,26 +43,35 @@ export function convergeRoutes(
     shares.flatMap((share) => share.additions),
     ({ route }) => route,
   )
-  const removed = directFirst(
-    shares.flatMap((share) => share.removed),
-    (route) => route,
-  )
+  const removed = shares.flatMap((share) => share.removed)
   return {
     first: [...additions.flatMap(({ steps }) => steps), ...reorderKernels(to, addresses.added)],
-    last: [...removed].reverse().map((route) => ({ op: 'route.del', route })),
+    last: deletions(removed),
   }
 }
 
 /**
+ * What others need goes last. Within a slot the first-listed goes first: a deletion matches a route loosely
+ * (fib_nh_match() looks at no more hops than the route has), and would hit the first of several.
+ */
+function deletions(routes: readonly Route[]): readonly Step[] {
+  const slots = [...bySlot(routes).values()]
+  const isNeeded = (slot: readonly Route[]): boolean => !slot.some(hasGateway)
+  const ordered = [...slots.filter((slot) => !isNeeded(slot)), ...slots.filter(isNeeded)]
+  return ordered.flat().map((route) => ({ op: 'route.del', route }))
+}
+
+/**
  * The kernel's own IPv4 routes of a new address, its broadcast address's for one, come behind those of other links:
- * where the goal has one of another link behind them, it is taken out and put back.
+ * where the goal has one of another link behind them, that and what follows is taken out and put back.
  */
 function reorderKernels(to: NetworkState, added: readonly Address[]): readonly Step[] {
   const devs = [...new Set(added.filter(({ family }) => family === 4).map(({ dev }) => dev))]
   const slots = bySlot(to.routes.filter((route) => route.family === 4 && isKernelsOwn(route)))
   const displaced = [...slots.values()].flatMap((routes) => {
     const first = routes.findIndex((route) => isOnDev(route, devs))
-    return first < 0 ? [] : routes.slice(first).filter((route) => !isOnDev(route, devs))
+    const others = routes.findIndex((route, index) => first >= 0 && index > first && !isOnDev(route, devs))
+    return others < 0 ? [] : routes.slice(others)
   })
   return displaced.flatMap((route): readonly Step[] => [
     { op: 'route.del', route },

@@ -55,6 +55,13 @@ const guards: Readonly<Record<string, string>> = {
 }
 
 /** Keys whose write has an effect on another key come before it: stable_secret sets addr_gen_mode to 2. */
+/**
+ * Set by netlink, which only sets it (inet6_set_link_af()); written under /proc/sys the kernel makes a link-local
+ * address at once. The words are iproute2's for IN6_ADDR_GEN_MODE_*.
+ */
+const genMode = 'addr_gen_mode'
+const modes = ['eui64', 'none', 'stable_secret', 'random']
+
 const early = ['stable_secret']
 
 function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): Share {
@@ -63,8 +70,16 @@ function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge 
   const writes = wanted.filter((item) => valueBefore(from, item, created) !== item.value)
   const isFirst = (item: Sysctl): boolean => item.dev === created?.name || guards[item.key] === item.value
   const sorted = [...writes].sort((a, b) => Number(early.includes(b.key)) - Number(early.includes(a.key)))
-  const steps = (items: readonly Sysctl[]): readonly Step[] =>
-    items.map((sysctl) => ({ op: 'sysctl.set', sysctl }))
+  const steps = (items: readonly Sysctl[]): readonly Step[] => [
+    ...items.filter(({ key }) => key !== genMode).map((sysctl): Step => ({ op: 'sysctl.set', sysctl })),
+    ...items
+      .filter(({ key }) => key === genMode)
+      .map(({ dev, value }): Step => ({
+        op: 'link.addrgenmode',
+        dev,
+        mode: modes[Number(value)] ?? 'eui64',
+      })),
+  ]
   return {
     first: steps(sorted.filter(isFirst)),
     last: steps(sorted.filter((item) => !isFirst(item))),

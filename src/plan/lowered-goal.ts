@@ -1,4 +1,4 @@
-import type { Address, NetworkState, Route, Rule } from '../state.ts'
+import { findLink, type Address, type NetworkState, type Route, type Rule } from '../state.ts'
 import { addressId, inKernelOrder, isTemporary, moveAddress } from './addresses.ts'
 import { isAdvertised, stopGap } from './advertised.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
@@ -17,6 +17,8 @@ interface LowerOptions {
 /** The host off the bridge: as it was before, with what has changed on the bridge since the commit. */
 export function loweredGoal(now: NetworkState, options: LowerOptions): NetworkState {
   const { sides, original, raised } = options
+  // What went with the bridge was not taken away by anybody's wish.
+  if (findLink(now, sides.bridge) === undefined) return original
   const { uplink, bridge } = sides
   const states = { original, raised, now }
   const devs = devsOf(sides)

@@ -1,8 +1,7 @@
-import { findLink, type NetworkState, type Route } from '../state.ts'
+import { findLink, type NetworkState, type Nexthop, type Route } from '../state.ts'
 import type { Step } from '../step.ts'
 import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
-import { nexthopId } from './converge-others.ts'
 import type { Sides } from './footprint.ts'
 import { isOnDev } from './routes.ts'
 import { readyState } from './ready.ts'
@@ -55,16 +54,9 @@ const joinSteps = ({ uplink, bridge }: Sides): readonly Step[] => [
  * silent for up to a second, since the kernel reports a bridge's loss of carrier late (net/core/link_watch.c).
  */
 function leaveSteps(ready: NetworkState, to: NetworkState, { uplink, bridge }: Sides): readonly Step[] {
-  const wanted = new Map(to.nexthops.map((nexthop) => [nexthop.id, nexthop]))
-  const objects = ready.nexthops.flatMap((nexthop): readonly Step[] => {
-    const goal = wanted.get(nexthop.id)
-    const moves = nexthop.dev === bridge && goal !== undefined && nexthopId(goal) !== nexthopId(nexthop)
-    return moves ? [{ op: 'nexthop.replace', nexthop: goal }] : []
-  })
   const stays = findLink(to, bridge) !== undefined
   return [
     { op: 'link.nomaster', dev: uplink },
-    ...objects,
     ...ready.routes
       .filter((route) => outlives(route, bridge))
       .map((route): Step => ({ op: 'route.del', route })),
@@ -87,19 +79,30 @@ const joined = (ready: NetworkState, { uplink, bridge }: Sides): NetworkState =>
 /** What the kernel leaves when a bridge is deleted, or (an adopted one) taken down. */
 function left(ready: NetworkState, to: NetworkState, { uplink, bridge }: Sides): NetworkState {
   const stays = findLink(to, bridge) !== undefined
-  const replaced = new Map(to.nexthops.map((nexthop) => [nexthop.id, nexthop]))
   const state = withMaster(ready, uplink, undefined)
+  const nexthops = nexthopsWithout(state.nexthops, bridge)
+  const ids = new Set(nexthops.map(({ id }) => id))
   return {
     ...state,
     links: stays
       ? state.links.map((link) => (link.name === bridge ? { ...link, up: false } : link))
       : state.links.filter(({ name }) => name !== bridge),
     addresses: state.addresses.filter(({ dev, family }) => dev !== bridge || (stays && family === 4)),
-    routes: state.routes.filter((route) => route.nhid !== undefined || !isOnDev(route, [bridge])),
-    neighbours: state.neighbours.filter(({ dev }) => dev !== bridge),
-    nexthops: state.nexthops.flatMap((nexthop) =>
-      nexthop.dev === bridge ? (replaced.get(nexthop.id) ?? []) : [nexthop],
+    routes: state.routes.filter((route) =>
+      route.nhid === undefined ? !isOnDev(route, [bridge]) : ids.has(route.nhid),
     ),
+    neighbours: state.neighbours.filter(({ dev }) => dev !== bridge),
+    nexthops,
     sysctls: stays ? state.sysctls : state.sysctls.filter(({ dev }) => dev !== bridge),
   }
+}
+
+/** Next-hop objects go with their link, members leave their groups, and a group without members goes too. */
+function nexthopsWithout(nexthops: readonly Nexthop[], dev: string): readonly Nexthop[] {
+  const gone = new Set(nexthops.filter((nexthop) => nexthop.dev === dev).map(({ id }) => id))
+  return nexthops.flatMap((nexthop) => {
+    const group = nexthop.group.filter(({ id }) => !gone.has(id))
+    const isEmptied = nexthop.group.length > 0 && group.length === 0
+    return gone.has(nexthop.id) || isEmptied ? [] : [{ ...nexthop, group }]
+  })
 }

@@ -1,3 +1,4 @@
+import { contains, parseIp } from '../names.ts'
 import type { Hop, NetworkState, Route } from '../state.ts'
 import { devsOf, objectsOn, routeFilter, type Sides } from './footprint.ts'
 import type { Direction, Ends } from './ready.ts'
@@ -36,7 +37,9 @@ export function readyRoutes({ ends, sides, direction, made }: ReadyRoutes): read
     uplinkStandIns: direction === 'up' ? [] : standIns(lowered, { ...sides, on: sides.uplink }),
     bridgeSide:
       direction === 'up'
-        ? [...onBridge, ...standIns(raised, { ...sides, on: sides.bridge })].map(withoutCarrier)
+        ? [...onBridge, ...standIns(raised, { ...sides, on: sides.bridge })].flatMap((route) =>
+            withoutCarrier(route, raised, sides),
+          )
         : onBridge,
     prefixIds: new Set(raised.addresses.flatMap(prefixRoutes).map(routeId)),
   }
@@ -48,16 +51,30 @@ export function readyRoutes({ ends, sides, direction, made }: ReadyRoutes): read
 /**
  * The kernel looks for an IPv6 gateway in table main whatever the link's carrier (ip6_nh_lookup_table()), but for
  * other tables, and for `via inet6`, it goes by the routes in use, which have none for a link without carrier:
- * there a stand-in says that the gateway is on the link.
+ * there a stand-in says that the gateway is on the link; or, where that is disputed, the route waits for the switch.
  */
-function withoutCarrier(route: Route): Route {
+function withoutCarrier(route: Route, raised: NetworkState, sides: Sides): readonly Route[] {
   const isElsewhere = (hop: Hop): boolean =>
     hop.gateway !== undefined &&
     !/^fe[89ab]/.test(hop.gateway) &&
     (route.family === 6 ? route.table !== 'main' : hop.viaFamily === 6)
-  if (!route.hops.some(isElsewhere)) return route
+  const gateways = route.hops.filter(isElsewhere).flatMap(({ gateway }) => gateway ?? [])
+  if (gateways.length === 0) return [route]
+  const isDisputed = raised.routes.some(
+    (other) => !isOnDev(other, devsOf(sides)) && gateways.some((gateway) => covers(other, gateway)),
+  )
+  if (isDisputed) return []
   const hops = route.hops.map((hop) => (isElsewhere(hop) ? { ...hop, onlink: true } : hop))
-  return { ...route, protocol: ownProtocol, hops }
+  return [{ ...route, protocol: ownProtocol, hops }]
+}
+
+/** Whether a route of table main leads to a gateway: where another link's does, the kernel refuses `onlink`. */
+function covers({ family, table, dst, hops }: Route, gateway: string): boolean {
+  const [text = '', length = '128'] = dst.split('/')
+  const ip = parseIp(gateway)
+  if (family !== 6 || table !== 'main' || dst === 'default' || hops.length === 0 || ip === undefined)
+    return false
+  return contains({ family, text, prefixLength: Number(length) }, ip)
 }
 
 interface Parts {

@@ -41,7 +41,7 @@ export function readyState(from: NetworkState, options: ReadyOptions): NetworkSt
     links: readyLinks(from, options),
     addresses,
     routes: readyRoutes({ ends, sides, direction, made }),
-    rules: union(from.rules, otherEnd(options).rules, ruleId).sort(byPriority),
+    rules: union(from.rules, otherEnd(options).rules.filter(isHarmless), ruleId).sort(byPriority),
     nexthops: from.nexthops,
     neighbours: readyNeighbours(from, options),
     sysctls: readySysctls(from, { ends, sides, direction }),
@@ -59,6 +59,9 @@ const bringsPrefix = (address: Address, from: NetworkState, { sides, direction }
 
 const otherEnd = ({ ends, direction }: ReadyOptions): NetworkState =>
   direction === 'up' ? ends.raised : ends.lowered
+
+/** A rule with `oif` also decides where a gateway is looked up (fib_check_nh()): it comes when the routes are there. */
+const isHarmless = ({ oif }: Rule): boolean => oif === undefined
 
 const byPriority = (a: Rule, b: Rule): number => a.family - b.family || a.priority - b.priority
 

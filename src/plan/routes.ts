@@ -51,15 +51,13 @@ export const isPerLink = (route: Route): boolean =>
 
 /**
  * The prefix routes that the kernel makes for an address: fib_add_ifaddr() in net/ipv4/fib_frontend.c,
- * inet6_addr_add() in net/ipv6/addrconf.c.
+ * inet6_addr_add() in net/ipv6/addrconf.c; the one to an IPv6 peer comes whatever the flags (__ipv6_ifa_notify()).
  */
-export function prefixRoutes(address: Address): readonly Route[] {
-  if (address.flags.includes('noprefixroute')) return []
-  return address.family === 4 ? ipv4PrefixRoutes(address) : ipv6PrefixRoutes(address)
-}
+export const prefixRoutes = (address: Address): readonly Route[] =>
+  address.family === 4 ? ipv4PrefixRoutes(address) : ipv6PrefixRoutes(address)
 
 function ipv4PrefixRoutes(address: Address): readonly Route[] {
-  if (address.status.includes('secondary')) return []
+  if (address.status.includes('secondary') || hasNoPrefixRoute(address)) return []
   const far = address.peer ?? address.local
   if (address.prefixLength === 32 && far === address.local) return []
   const dst = networkOf({ family: 4, text: far, prefixLength: address.prefixLength })
@@ -69,11 +67,12 @@ function ipv4PrefixRoutes(address: Address): readonly Route[] {
 
 function ipv6PrefixRoutes(address: Address): readonly Route[] {
   const { local, peer, prefixLength } = address
-  const own = prefixRoute(address, networkOf({ family: 6, text: local, prefixLength }))
-  return peer === undefined
-    ? [own]
-    : [own, prefixRoute(address, networkOf({ family: 6, text: peer, prefixLength: 128 }))]
+  const own = networkOf({ family: 6, text: local, prefixLength })
+  const far = peer === undefined ? [] : [networkOf({ family: 6, text: peer, prefixLength: 128 })]
+  return [...(hasNoPrefixRoute(address) ? [] : [own]), ...far].map((dst) => prefixRoute(address, dst))
 }
+
+const hasNoPrefixRoute = ({ flags }: Address): boolean => flags.includes('noprefixroute')
 
 const prefixRoute = (address: Address, dst: string): Route => ({
   family: address.family,

@@ -3,7 +3,7 @@ import { contains, networkOf, parseIp, type Cidr, type Family, type IpAddress } 
 import type { Address, NetworkState, Route } from '../state.ts'
 import { routeWords } from '../words.ts'
 import { inKernelOrder } from './addresses.ts'
-import { isOnDev, prefixRoutes, routeId } from './routes.ts'
+import { isKernelsOwn, isOnDev, prefixRoutes, routeId } from './routes.ts'
 
 /** What the user told brup to use instead of what the uplink has. */
 export interface Told {
@@ -44,6 +44,7 @@ function withAddresses(state: NetworkState, options: AddressOptions): NetworkSta
     (route) =>
       route.family === family &&
       isOnDev(route, [bridge]) &&
+      !isKernelsOwn(route) &&
       !(isDefault(route) && gateway !== undefined) &&
       !canStay(route, { bridge, addresses, old }),
   )

@@ -1,6 +1,5 @@
 import { CommandError, messageOf } from '../errors.ts'
 import type { ProcessId } from '../kernel/process.ts'
-import { strayLinkLocals } from '../plan/addresses.ts'
 import { unneededStopGaps } from '../plan/advertised.ts'
 import type { Sides } from '../plan/footprint.ts'
 import type { Plan } from '../plan/planner.ts'
@@ -54,8 +53,7 @@ async function perform(change: Change): Promise<NetworkState> {
     await change.check()
   }
   await applySteps(plan.finish, options)
-  const state = await advertised(change.goal, sides)
-  await applySteps([...unneededStopGaps(state), ...strayLinkLocals(state, change.goal, sides)], options)
+  await applySteps(unneededStopGaps(await advertised(change.goal, sides)), options)
   const sight = expectNone(await settle(change.goal, sides), 'at the end')
   throwIfInterrupted(signal)
   return sight.state

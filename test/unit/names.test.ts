@@ -18,7 +18,7 @@ const ip = (text: string) => {
 }
 
 describe('link names', () => {
-  test.each(['eth0', 'br0', 'enp0s31f6', 'eth0.100', 'a', '0', 'café', 'x'.repeat(15), 'vm_1-2', 'a%b', '@'])(
+  test.each(['eth0', 'br0', 'enp0s31f6', 'eth0.100', 'a', '0', 'café', 'x'.repeat(15), 'vm_1-2', '@'])(
     'takes %j',
     (name) => {
       expect(isLinkName(name)).toBe(true)
@@ -32,6 +32,9 @@ describe('link names', () => {
     ['é'.repeat(8), 'longer than 15 bytes'],
     ['.', 'is no name'],
     ['..', 'is no name'],
+    ['all', 'keeps for itself'],
+    ['default', 'keeps for itself'],
+    ['br%d', 'a pattern'],
     ['a/b', 'a slash'],
     ['eth0:1', 'a colon'],
     ['a b', 'a blank'],

@@ -41,7 +41,7 @@ describe('a plain host', () => {
 
   test('nothing but the tidying of settings is left to do after the switch back', () => {
     const { finish } = planDown(plainHost())
-    expect(finish.map(({ op }) => op)).toEqual(['sysctl.set', 'sysctl.set'])
+    expect(finish.map(({ op }) => op)).toEqual(['sysctl.set', 'link.addrgenmode'])
   })
 })
 
@@ -90,26 +90,33 @@ describe('routes that share a slot', () => {
 })
 
 describe('what names the uplink', () => {
+  const ours = rule(100, { iif: 'eth0' })
+  const other = rule(100, { words: ['table', '7'] })
+
   test('a rule is there for both links until the switch is over', () => {
-    const before = {
-      ...plainHost(),
-      rules: [rule(100, { iif: 'eth0' }), rule(100, { words: ['table', '7'] })],
-    }
-    const plan = planUp(before)
-    expect(concerning(text(plan.prepare), 'rule')).toEqual([expect.stringMatching(/^ip rule add .*iif br0/)])
-    expect(concerning(text(plan.finish), 'iif')).toEqual([expect.stringMatching(/^ip rule del .*iif eth0/)])
+    const plan = planUp({ ...plainHost(), rules: [other, ours] })
+    expect(concerning(text(plan.prepare), 'rule')).toEqual([expect.stringMatching(/^ip rule add iif br0 /)])
+    expect(concerning(text(plan.finish), 'rule')).toEqual([expect.stringMatching(/^ip rule del iif eth0 /)])
   })
 
-  test('rules of one priority come back in their order', () => {
-    const before = {
-      ...plainHost(),
-      rules: [rule(100, { iif: 'eth0' }), rule(100, { words: ['table', '7'] })],
-    }
-    expect(concerning(down(before), 'rule')).toEqual([
-      expect.stringMatching(/^ip rule add .*iif eth0/),
-      expect.stringMatching(/^ip rule del .*table 7/),
-      expect.stringMatching(/^ip rule add .*table 7/),
-      expect.stringMatching(/^ip rule del .*iif br0/),
+  test('a rule that stood before another of its priority stands there again: they are made anew in one go', () => {
+    expect(concerning(down({ ...plainHost(), rules: [ours, other] }), 'rule')).toEqual([
+      'ip rule add iif eth0 table 100 priority 100',
+      'ip rule del iif br0 table 100 priority 100',
+      'ip rule del table 7 priority 100',
+      'ip rule del iif eth0 table 100 priority 100',
+      'ip rule add iif eth0 table 100 priority 100',
+      'ip rule add table 7 priority 100',
+    ])
+  })
+
+  test('a deletion that would hit a rule with more selectors waits until that is gone', () => {
+    const more = rule(100, { words: ['fwmark', '7', 'table', '100'], iif: 'eth0' })
+    const kept = rule(100, { words: ['fwmark', '9', 'table', '100'] })
+    const { finish } = planUp({ ...plainHost(), rules: [more, ours, kept] })
+    expect(concerning(text(finish), 'rule del').slice(0, 2)).toEqual([
+      'ip rule del iif eth0 fwmark 7 table 100 priority 100',
+      'ip rule del iif eth0 table 100 priority 100',
     ])
   })
 
