@@ -8,6 +8,7 @@ export interface AddressShare {
   readonly change: readonly Step[]
   readonly remove: readonly Step[]
   readonly added: readonly Address[]
+  readonly changed: readonly Address[]
   readonly removed: readonly Address[]
 }
 
@@ -25,6 +26,7 @@ export function convergeAddresses(from: NetworkState, to: NetworkState, sides: S
     change: shares.flatMap((share) => share.change),
     remove: shares.flatMap((share) => share.remove),
     added: shares.flatMap((share) => share.added),
+    changed: shares.flatMap((share) => share.changed),
     removed: shares.flatMap((share) => share.removed),
   }
 }
@@ -50,6 +52,7 @@ function convergeList(now: readonly Address[], goal: readonly Address[]): Addres
     change: changed.map((address) => ({ op: 'addr.change', address })),
     remove: deletions(removed.filter((address) => !again.has(addressId(address)))),
     added,
+    changed,
     removed,
   }
 }

@@ -62,17 +62,15 @@ function deletions(routes: readonly Route[]): readonly Step[] {
 }
 
 /**
- * The kernel's own IPv4 routes of a new address, its broadcast address's for one, come behind those of other links:
- * where the goal has one of another link behind them, that and what follows is taken out and put back.
+ * The kernel's own IPv4 routes of a new address, its broadcast address's for one, come in the order of adding. Where
+ * several share a slot, all but the goal's first are taken out and put back behind it.
  */
 function reorderKernels(to: NetworkState, added: readonly Address[]): readonly Step[] {
-  const devs = [...new Set(added.filter(({ family }) => family === 4).map(({ dev }) => dev))]
+  const devs = added.filter(({ family }) => family === 4).map(({ dev }) => dev)
   const slots = bySlot(to.routes.filter((route) => route.family === 4 && isKernelsOwn(route)))
-  const displaced = [...slots.values()].flatMap((routes) => {
-    const first = routes.findIndex((route) => isOnDev(route, devs))
-    const others = routes.findIndex((route, index) => first >= 0 && index > first && !isOnDev(route, devs))
-    return others < 0 ? [] : routes.slice(others)
-  })
+  const displaced = [...slots.values()].flatMap((routes) =>
+    routes.some((route) => isOnDev(route, devs)) ? routes.slice(1) : [],
+  )
   return displaced.flatMap((route): readonly Step[] => [
     { op: 'route.del', route },
     { op: 'route.append', route },

@@ -1,10 +1,19 @@
-import { findLink, sysctlOf, type Link, type NetworkState, type Sysctl } from '../state.ts'
+import {
+  findLink,
+  sysctlOf,
+  type Address,
+  type Link,
+  type NetworkState,
+  type Route,
+  type Sysctl,
+} from '../state.ts'
 import type { Step } from '../step.ts'
 import { convergeAddresses } from './converge-addresses.ts'
 import { convergeLinks } from './converge-links.ts'
 import { convergeNeighbours, convergeNexthops, convergeRules } from './converge-others.ts'
 import { convergeRoutes } from './converge-routes.ts'
 import type { Sides } from './footprint.ts'
+import { isOnDev, prefixRoutes } from './routes.ts'
 
 /** One concern's share of a plan: what comes before the rest, and what must wait for it. */
 export interface Share {
@@ -39,10 +48,27 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
     ...neighbours.last,
     ...addresses.remove,
     ...addresses.change,
+    ...restoredPrefixRoutes(to, addresses.changed),
     ...sysctls.last,
     ...links.last,
   ]
 }
+
+/**
+ * A change of an IPv6 address takes the first prefix route of its prefix for its own (modify_prefix_route()); where
+ * there are several, they are put back.
+ */
+function restoredPrefixRoutes(to: NetworkState, changed: readonly Address[]): readonly Step[] {
+  const made = changed.filter(({ family }) => family === 6).flatMap(prefixRoutes)
+  const twins = to.routes.filter(
+    (route) =>
+      route.protocol === 'kernel' && made.some((own) => own.dst === route.dst && isOnDev(route, devOf(own))),
+  )
+  const isSeveral = (route: Route): boolean => twins.filter(({ dst }) => dst === route.dst).length > 1
+  return twins.filter(isSeveral).map((route) => ({ op: 'route.replace', route }))
+}
+
+const devOf = (route: Route): readonly string[] => route.hops.flatMap(({ dev }) => dev ?? [])
 
 /**
  * Settings that make a side safe to fill: no duplicate address detection, no link-local address of the kernel's
