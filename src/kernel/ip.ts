@@ -20,7 +20,7 @@ export interface IpResult {
 interface IpOptions {
   readonly lines: readonly string[]
   readonly seconds: number
-  /** Called with the child before it is fed: what is journalled here, recovery can end. */
+  /** Called with the child before it is fed: what is journalled here, recovery can end. What it throws ends it. */
   readonly onSpawn?: (child: ProcessId) => void
 }
 
@@ -60,9 +60,13 @@ export async function ipBatch(args: readonly string[], options: IpOptions): Prom
     maxBuffer: 256 * 1024 * 1024,
   })
   child.stdin.on('error', ignore)
-  if (child.pid !== undefined && options.onSpawn !== undefined) {
-    const pid = child.pid
-    options.onSpawn({ pid, startTime: startTimeOf(pid) ?? '' })
+  try {
+    if (child.pid !== undefined)
+      options.onSpawn?.({ pid: child.pid, startTime: startTimeOf(child.pid) ?? '' })
+  } catch (error) {
+    child.kill('SIGKILL')
+    await child
+    throw error
   }
   child.stdin.end(options.lines.join('\n') + '\n')
   const result = await child

@@ -36,7 +36,7 @@ export async function rollBack(
       const goal = rebase(before, now, sides)
       const steps = stepsOf(makePlan(now, goal, sides))
       if (steps.length === 0 && compare(now, goal, sides).length === 0) return { differences: [], refusals }
-      await applySteps(steps, { ...options, signal: undefined, force: attempt === attempts })
+      await applySteps(steps, { ...tolerant(options), signal: undefined, force: attempt === attempts })
       ;({ differences } = await settle(goal, sides))
       if (differences.length === 0) return { differences, refusals }
     } catch (error) {
@@ -45,6 +45,18 @@ export async function rollBack(
   }
   return { differences, refusals }
 }
+
+/** A journal that cannot be written (a full disk) is no reason to leave the network half-way. */
+const tolerant = (options: Pick<ApplyOptions, 'onSpawn' | 'onSteps'>): typeof options => ({
+  ...options,
+  onSpawn: (child) => {
+    try {
+      options.onSpawn(child)
+    } catch {
+      // Without the child in the journal a recovery cannot end it; the rollback itself does not need it.
+    }
+  },
+})
 
 /**
  * The bridge that a rollback may touch: the one that was there before, or the one with our mark. One that somebody
