@@ -21,12 +21,12 @@ export async function runCommand<Args>(command: Command<Args>, host: Host): Prom
   let bridge: string | undefined
   try {
     // The type of `name` already says that the arguments are of this type.
-    const parsed = parseArgs(command.name, host.argv) as ParsedArgs<Args & { readonly bridge?: string }>
+    const parsed = parseArgs(command.name, host.argv) as ParsedArgs<Args>
     if (parsed.kind !== 'run') {
       host.stdout(parsed.kind === 'help' ? helpText(command.name) : `${command.name} ${version}\n`)
       return 0
     }
-    bridge = parsed.args.bridge
+    bridge = command.bridge?.(parsed.args, host)
     const outcome = await command.run(parsed.args, host)
     if (manner.json) host.stdout(document(command.name, { exit: 0, bridge, outcome }))
     else if (!manner.quiet || manner.dryRun) host.stdout(outcome.text)

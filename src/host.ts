@@ -29,5 +29,7 @@ type NameFor<Args> = {
 
 export interface Command<Args> {
   readonly name: NameFor<Args>
+  /** The bridge that it is about, for the JSON document. */
+  readonly bridge?: (args: Args, host: Host) => string
   readonly run: (args: Args, host: Host) => Promise<Outcome>
 }

@@ -102,9 +102,13 @@ export const sysctlPath = ({ family, dev, key }: Omit<Sysctl, 'value'>): string 
  */
 export const batchLine = (words: readonly string[]): string =>
   words
-    .map((word, at) => (words[0] === 'route' && words[at - 1] === 'proto' ? protocolNumber(word) : word))
+    .map((word, at) => (isProtocol(words, at) ? protocolNumber(word) : word))
     .map((word) => (/^[\w.,:/@%+=^-]+$/.test(word) ? word : `"${word}"`))
     .join(' ')
+
+/** Of a route, a rule or a next-hop object; that of an address is of another table. */
+const isProtocol = (words: readonly string[], at: number): boolean =>
+  ['route', 'rule', 'nexthop'].includes(words[0] ?? '') && ['proto', 'protocol'].includes(words[at - 1] ?? '')
 
 const verb = (op: string): string => op.slice(op.indexOf('.') + 1)
 

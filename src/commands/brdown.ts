@@ -1,5 +1,4 @@
 import type { BrdownArgs } from '../args.ts'
-import { loadConfig } from '../config.ts'
 import { CommandError, refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
@@ -14,18 +13,23 @@ import { runChange } from '../transaction/change.ts'
 import { deleteJournal, type Journal } from '../transaction/journal.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { inSession, type Session } from './session.ts'
+import { bridgeOf } from './wish.ts'
 
 export const brdown: Command<BrdownArgs> = {
   name: 'brdown',
+  bridge: bridgeOf,
   run: async (args, host) => {
-    const bridge = args.bridge ?? loadConfig(args.config, host.env).defaultBridge
+    const bridge = bridgeOf(args, host)
     return inSession(host, { ...args, name: 'brdown', bridge }, (session) =>
       lower({ ...args, bridge }, session),
     )
   },
 }
 
-async function lower(args: BrdownArgs & { bridge: string }, session: Session): Promise<Outcome> {
+async function lower(
+  args: Omit<BrdownArgs, 'bridge'> & { bridge: string },
+  session: Session,
+): Promise<Outcome> {
   const { bridge } = args
   const { journal } = session
   if (journal?.raised === undefined) return nothingRaised(bridge)

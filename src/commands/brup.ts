@@ -22,10 +22,11 @@ import { writeJournal, type Journal } from '../transaction/journal.ts'
 import { namespaceInode } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { inSession, type Session } from './session.ts'
-import { wishOf, type Wish } from './wish.ts'
+import { bridgeOf, wishOf, type Wish } from './wish.ts'
 
 export const brup: Command<BrupArgs> = {
   name: 'brup',
+  bridge: bridgeOf,
   run: async (args, host) => {
     const wish = wishOf(args, loadConfig(args.config, host.env))
     return inSession(host, { ...args, name: 'brup', bridge: wish.bridge }, (session) =>

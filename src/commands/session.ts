@@ -46,7 +46,7 @@ export async function inSession<T>(
   }
   if (dryRun) {
     const runDir = runDirOf(host.env)
-    return work({ runDir, signal: host.signal, say, show, journal: settledJournal(runDir, bridge) })
+    return work({ runDir, signal: host.signal, say, show, journal: await settledJournal(runDir, bridge) })
   }
   requirePrivilege(name)
   const runDir = makeRunDir(host.env)

@@ -1,5 +1,7 @@
 import type { BrupArgs } from '../args.ts'
+import { loadConfig } from '../config.ts'
 import type { Config } from '../config-schema.ts'
+import type { Host } from '../host.ts'
 import type { Cidr, IpAddress } from '../names.ts'
 
 /** What brup is asked for: the command line, and the configuration where that is silent. */
@@ -10,6 +12,15 @@ export interface Wish {
   readonly gateways: readonly IpAddress[]
   readonly checkGatewaySeconds: number
 }
+
+interface BridgeArgs {
+  readonly bridge: string | undefined
+  readonly config: string | undefined
+}
+
+/** The bridge that a command is about: its argument, or the default of the configuration. */
+export const bridgeOf = (args: BridgeArgs, host: Host): string =>
+  args.bridge ?? loadConfig(args.config, host.env).defaultBridge
 
 const defaultCheckSeconds = 5
 

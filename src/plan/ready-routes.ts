@@ -37,10 +37,12 @@ export function readyRoutes({ ends, sides, direction, made }: ReadyRoutes): read
     uplinkStandIns: direction === 'up' ? [] : standIns(lowered, { ...sides, on: sides.uplink }),
     bridgeSide:
       direction === 'up'
-        ? [...onBridge, ...standIns(raised, { ...sides, on: sides.bridge })].flatMap((route) =>
-            withoutCarrier(route, raised, sides),
+        ? [...onBridge, ...standIns(raised, { ...sides, on: sides.bridge })].flatMap(
+            (route) => onLink(route, raised, sides) ?? [],
           )
         : onBridge,
+    direction,
+    asStandIn: (route) => ({ ...(onLink(route, raised, sides) ?? route), protocol: ownProtocol }),
     prefixIds: new Set(raised.addresses.flatMap(prefixRoutes).map(routeId)),
   }
   const kernels = (direction === 'up' ? raised : lowered).routes.filter(isKernelsOwn)
@@ -49,23 +51,24 @@ export function readyRoutes({ ends, sides, direction, made }: ReadyRoutes): read
 }
 
 /**
- * The kernel looks for an IPv6 gateway in table main whatever the link's carrier (ip6_nh_lookup_table()), but for
- * other tables, and for `via inet6`, it goes by the routes in use, which have none for a link without carrier:
- * there a stand-in says that the gateway is on the link; or, where that is disputed, the route waits for the switch.
+ * The kernel looks for an IPv6 gateway in table main whatever the link's carrier (ip6_nh_lookup_table()). For other
+ * tables, and for `via inet6`, it goes by the rules and the routes in use, which may not lead there yet.
  */
-function withoutCarrier(route: Route, raised: NetworkState, sides: Sides): readonly Route[] {
-  const isElsewhere = (hop: Hop): boolean =>
-    hop.gateway !== undefined &&
-    !/^fe[89ab]/.test(hop.gateway) &&
-    (route.family === 6 ? route.table !== 'main' : hop.viaFamily === 6)
-  const gateways = route.hops.filter(isElsewhere).flatMap(({ gateway }) => gateway ?? [])
-  if (gateways.length === 0) return [route]
+const isFarSought = (route: Route, { gateway, viaFamily }: Hop): boolean =>
+  gateway !== undefined &&
+  !/^fe[89ab]/.test(gateway) &&
+  (route.family === 6 ? route.table !== 'main' : viaFamily === 6)
+
+/** A stand-in that says that such gateways are on the link. `undefined` where another link's route disputes that. */
+function onLink(route: Route, raised: NetworkState, sides: Sides): Route | undefined {
+  const gateways = route.hops.flatMap((hop) => (isFarSought(route, hop) ? (hop.gateway ?? []) : []))
+  if (gateways.length === 0) return route
   const isDisputed = raised.routes.some(
     (other) => !isOnDev(other, devsOf(sides)) && gateways.some((gateway) => covers(other, gateway)),
   )
-  if (isDisputed) return []
-  const hops = route.hops.map((hop) => (isElsewhere(hop) ? { ...hop, onlink: true } : hop))
-  return [{ ...route, protocol: ownProtocol, hops }]
+  if (isDisputed) return undefined
+  const hops = route.hops.map((hop) => (isFarSought(route, hop) ? { ...hop, onlink: true } : hop))
+  return { ...route, protocol: ownProtocol, hops }
 }
 
 /** Whether a route of table main leads to a gateway: where another link's does, the kernel refuses `onlink`. */
@@ -82,6 +85,8 @@ interface Parts {
   readonly lowered: readonly Route[]
   readonly raised: readonly Route[]
   readonly isTouched: (route: Route) => boolean
+  readonly direction: Direction
+  readonly asStandIn: (route: Route) => Route
   readonly uplinkStandIns: readonly Route[]
   /** The routes that leave by the bridge, with stand-ins for those by an object. */
   readonly bridgeSide: readonly Route[]
@@ -111,7 +116,8 @@ const ofFamily = (parts: Parts, family: 4 | 6): Parts => {
 }
 
 /** In each slot the bridge's routes stand right before the uplink's; others of the slot keep their place. */
-function readyIpv4({ lowered, raised, isTouched, uplinkStandIns, bridgeSide }: Parts): readonly Route[] {
+function readyIpv4(parts: Parts): readonly Route[] {
+  const { lowered, raised, isTouched, uplinkStandIns, bridgeSide, direction } = parts
   const slots = new Set([...lowered, ...raised].map(slotOf))
   return [...slots].flatMap((slot) => {
     const inSlot = (route: Route): boolean => slotOf(route) === slot
@@ -119,17 +125,20 @@ function readyIpv4({ lowered, raised, isTouched, uplinkStandIns, bridgeSide }: P
     const low = lowered.filter(inSlot)
     const first = low.findIndex(isTouched)
     if (first < 0) return bridge.length > 0 ? raised.filter(inSlot) : low
+    // Behind another link's route nobody uses them yet: going up, the uplink's are then not touched.
+    if (first > 0 && direction === 'up') return [...low, ...bridge]
     return [...low.slice(0, first), ...bridge, ...low.slice(first), ...uplinkStandIns.filter(inSlot)]
   })
 }
 
-function readyIpv6({ lowered, uplinkStandIns, bridgeSide, prefixIds }: Parts): readonly Route[] {
+function readyIpv6(parts: Parts): readonly Route[] {
+  const { lowered, uplinkStandIns, bridgeSide, prefixIds, asStandIn } = parts
   const taken = new Set(lowered.map(slotOf))
   const ready = new Map(lowered.map((route) => [routeId(route), route]))
   for (const route of bestFirst(bridgeSide)) {
     if (isPerLink(route) || prefixIds.has(routeId(route))) ready.set(routeId(route), route)
     if (isPerLink(route)) continue
-    if (taken.has(slotOf(route))) placeBeside(route, { taken, ready })
+    if (taken.has(slotOf(route))) placeBeside(route, { taken, ready, asStandIn })
     else ready.set(routeId(route), claim(route, taken))
   }
   for (const standIn of uplinkStandIns) {
@@ -150,6 +159,7 @@ function claim(route: Route, taken: Set<string>): Route {
 interface Slots {
   readonly taken: Set<string>
   readonly ready: Map<string, Route>
+  readonly asStandIn: (route: Route) => Route
 }
 
 /**
@@ -157,15 +167,15 @@ interface Slots {
  * one metric down and makes room; else it waits until the uplink's is gone. Never further: nothing else on the
  * host may come in between.
  */
-function placeBeside(route: Route, { taken, ready }: Slots): void {
-  const better = { ...route, metric: route.metric - 1, protocol: ownProtocol }
+function placeBeside(route: Route, { taken, ready, asStandIn }: Slots): void {
+  const better = asStandIn({ ...route, metric: route.metric - 1 })
   if (better.metric > 0 && !taken.has(slotOf(better))) {
     ready.set(routeId(better), claim(better, taken))
     return
   }
   const holder = [...ready.values()].find((other) => slotOf(other) === slotOf(route))
   if (holder === undefined || holder.nhid !== undefined || holder.protocol === 'kernel') return
-  const worse = { ...holder, metric: holder.metric + 1, protocol: ownProtocol }
+  const worse = asStandIn({ ...holder, metric: holder.metric + 1 })
   if (taken.has(slotOf(worse))) return
   ready.delete(routeId(holder))
   for (const item of [claim(worse, taken), route]) ready.set(routeId(item), item)

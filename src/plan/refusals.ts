@@ -1,5 +1,5 @@
 import { refusal, type CommandError } from '../errors.ts'
-import { addressesOf, findLink, portsOf, type Link, type NetworkState } from '../state.ts'
+import { addressesOf, findLink, portsOf, sysctlOf, type Link, type NetworkState } from '../state.ts'
 import { nexthopWords, routeWords, ruleWords } from '../words.ts'
 import { devsOf, objectsOn, ruleNames, type Sides } from './footprint.ts'
 import { touchedRoutes } from './goals.ts'
@@ -99,6 +99,13 @@ function contentRefusal(state: NetworkState, sides: Sides): CommandError | undef
   const rule = state.rules.find((item) => ruleNames(item, devsOf(sides)) && item.unknown.length > 0)
   if (rule !== undefined) return unmovable(`rule ${ruleWords(rule).join(' ')}`, rule.unknown)
   const objects = objectsOn(state.nexthops, devsOf(sides))
+  const isIpv6Off = sysctlOf(state, { family: 6, dev: uplink, key: 'disable_ipv6' }) === '1'
+  const stranded = state.nexthops.find(({ family, dev }) => family === 6 && dev === uplink)
+  if (isIpv6Off && stranded !== undefined)
+    return refusal(
+      `${uplink} has IPv6 off, and the IPv6 nexthop ${stranded.id}, which nobody could make again`,
+      `ip nexthop del id ${stranded.id}`,
+    )
   const object = state.nexthops.find(({ id, unknown }) => objects.has(id) && unknown.length > 0)
   if (object !== undefined) return unmovable(`nexthop ${nexthopWords(object).join(' ')}`, object.unknown)
   return undefined

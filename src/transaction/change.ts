@@ -1,6 +1,7 @@
 import { CommandError, messageOf } from '../errors.ts'
 import type { ProcessId } from '../kernel/process.ts'
 import { unneededStopGaps } from '../plan/advertised.ts'
+import type { Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
 import type { Plan } from '../plan/planner.ts'
 import { stepsOf } from '../plan/planner.ts'
@@ -11,7 +12,7 @@ import { throwIfInterrupted } from './interrupt.ts'
 import { writeJournal, type Journal } from './journal.ts'
 import { endPending } from './recover.ts'
 import { rollBack } from './rollback.ts'
-import { advertised, settle, type Sight } from './verify.ts'
+import { advertised, settle, untilUsable } from './verify.ts'
 
 export interface Change {
   readonly runDir: string
@@ -47,16 +48,19 @@ export async function runChange(change: Change): Promise<NetworkState> {
 async function perform(change: Change): Promise<NetworkState> {
   const { plan, sides, signal } = change
   const options = { signal, onSpawn: recorder(change), onSteps: change.show }
-  await applySteps([...plan.prepare, ...plan.change], options)
+  await applySteps(plan.prepare, options)
   if (plan.switched !== undefined) {
-    expectNone(await settle(plan.switched, sides), 'after the switch')
+    expectNone(await untilUsable(sides), 'before the switch')
+    await applySteps(plan.change, options)
+    expectNone((await settle(plan.switched, sides)).differences, 'after the switch')
     await change.check()
   }
   await applySteps(plan.finish, options)
   await applySteps(unneededStopGaps(await advertised(change.goal, sides)), options)
-  const sight = expectNone(await settle(change.goal, sides), 'at the end')
+  const { state, differences } = await settle(change.goal, sides)
+  expectNone(differences, 'at the end')
   throwIfInterrupted(signal)
-  return sight.state
+  return state
 }
 
 /** Each `ip` is in the journal before it is fed: should we die, recovery ends it first. */
@@ -66,11 +70,9 @@ const recorder =
     writeJournal(runDir, { ...journal, pending: { ...journal.pending, child } })
   }
 
-function expectNone(sight: Sight, when: string): Sight {
-  if (sight.differences.length === 0) return sight
-  throw new CommandError('failed', `the network is not as planned ${when}`, {
-    differences: sight.differences,
-  })
+function expectNone(differences: readonly Difference[], when: string): void {
+  if (differences.length === 0) return
+  throw new CommandError('failed', `the network is not as planned ${when}`, { differences })
 }
 
 async function takeBack(change: Change, error: unknown): Promise<CommandError> {

@@ -103,7 +103,7 @@ function writeDurably(path: string, text: string): void {
   const draft = `${path}.new`
   const file = fs.openSync(draft, 'w', 0o644)
   try {
-    fs.writeSync(file, text)
+    fs.writeFileSync(file, text)
     fs.fsyncSync(file)
   } finally {
     fs.closeSync(file)

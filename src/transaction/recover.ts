@@ -16,6 +16,8 @@ export async function recover(runDir: string, bridge: string, say: Say): Promise
     const sight = readJournal(runDir, name)
     if (sight.kind === 'usable' && sight.journal.pending !== undefined)
       await recoverOne(runDir, sight.journal, say)
+    if (sight.kind === 'unusable' && name !== bridge)
+      say(`the journal ${sight.path} ${sight.reason}; it is left alone`)
   }
   const journal = usableJournal(runDir, bridge)
   if (journal !== undefined) await refuseForeign(runDir, journal)
@@ -23,8 +25,9 @@ export async function recover(runDir: string, bridge: string, say: Say): Promise
 }
 
 /** The journal for a dry run. Throws (exit 3) when a change has to be taken back first. */
-export function settledJournal(runDir: string, bridge: string): Journal | undefined {
+export async function settledJournal(runDir: string, bridge: string): Promise<Journal | undefined> {
   const journal = usableJournal(runDir, bridge)
+  if (journal !== undefined) await refuseForeign(runDir, journal)
   if (journal?.pending === undefined) return journal
   throw refusal(
     `an unfinished ${journal.pending.command} of ${bridge} would be taken back first`,

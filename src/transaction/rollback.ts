@@ -7,7 +7,7 @@ import { rebase } from '../plan/rebase.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { applySteps, type ApplyOptions } from './apply.ts'
 import type { Journal } from './journal.ts'
-import { observeSides, settle } from './verify.ts'
+import { observeSides, settle, untilUsable } from './verify.ts'
 
 /** A rollback whose steps are refused looks again and plans anew; the last time it goes on past a refusal. */
 const attempts = 4
@@ -34,9 +34,13 @@ export async function rollBack(
       const sides = await sidesNow(journal, before)
       const now = await observeSides(sides)
       const goal = rebase(before, now, sides)
-      const steps = stepsOf(makePlan(now, goal, sides))
-      if (steps.length === 0 && compare(now, goal, sides).length === 0) return { differences: [], refusals }
-      await applySteps(steps, { ...tolerant(options), signal: undefined, force: attempt === attempts })
+      const plan = makePlan(now, goal, sides)
+      if (stepsOf(plan).length === 0 && compare(now, goal, sides).length === 0)
+        return { differences: [], refusals }
+      const how = { ...tolerant(options), signal: undefined, force: attempt === attempts }
+      await applySteps(plan.prepare, how)
+      if (plan.switched !== undefined) await untilUsable(sides)
+      await applySteps([...plan.change, ...plan.finish], how)
       ;({ differences } = await settle(goal, sides))
       if (differences.length === 0) return { differences, refusals }
     } catch (error) {

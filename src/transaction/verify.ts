@@ -9,9 +9,26 @@ import { findLink, type NetworkState } from '../state.ts'
 export const observeSides = ({ uplink, bridge }: Sides): Promise<NetworkState> =>
   observe(['all', 'default', uplink, bridge])
 
-export interface Sight {
+interface Sight {
   readonly state: NetworkState
   readonly differences: readonly Difference[]
+}
+
+/**
+ * Waits until no IPv6 address of the two sides is tentative. Without duplicate address detection, too, an address
+ * is valid only when addrconf_dad_work() has had its turn: a batch is faster.
+ */
+export async function untilUsable({ uplink, bridge }: Sides): Promise<readonly Difference[]> {
+  const deadline = performance.now() + patience
+  for (;;) {
+    const { addresses } = await observe([])
+    const waiting = addresses.filter(
+      ({ dev, status }) => (dev === uplink || dev === bridge) && status.includes('tentative'),
+    )
+    if (waiting.length === 0 || performance.now() > deadline)
+      return waiting.map(({ local, dev }) => `different: address ${local} of ${dev} stays tentative`)
+    await sleep(5)
+  }
 }
 
 /** The kernel tells of carrier, and what follows from it, a moment later; longer than this nothing takes. */

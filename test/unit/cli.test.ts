@@ -6,7 +6,11 @@ import type { Command, Host, Outcome } from '../../src/host.ts'
 
 /** Runs a command with the given end; returns all that can be seen from outside. */
 async function run(line: string, end: () => Outcome = () => ({ text: 'done\n', json: { steps: ['a'] } })) {
-  const command: Command<BrupArgs> = { name: 'brup', run: () => Promise.resolve().then(end) }
+  const command: Command<BrupArgs> = {
+    name: 'brup',
+    bridge: ({ bridge }) => bridge ?? 'br0',
+    run: () => Promise.resolve().then(end),
+  }
   return await seen(line, (host) => runCommand(command, host))
 }
 
@@ -99,7 +103,7 @@ describe('failure', () => {
     expect(exit).toBe(4)
     expect(json).toMatchObject({
       exit: 4,
-      bridge: null,
+      bridge: 'br0',
       differences: ['- a', '+ b'],
       error: { kind: 'incomplete', message: 'eth0 is not as before', hint: 'look' },
     })
