@@ -3,7 +3,8 @@ import type { CommandName, CommandSpec } from './options.ts'
 
 type Row = readonly [string, string]
 
-const exitCodes: readonly Row[] = [
+/** The same for all commands. */
+export const exitCodes: readonly Row[] = [
   ['0', 'done, or already so'],
   ['1', 'failed; everything was rolled back, and that was verified'],
   ['2', 'wrong usage or configuration; nothing was touched'],
