@@ -175,7 +175,7 @@ function placeBeside(route: Route, { taken, ready, asStandIn }: Slots): void {
   }
   const holder = [...ready.values()].find((other) => slotOf(other) === slotOf(route))
   if (holder === undefined || holder.nhid !== undefined || holder.protocol === 'kernel') return
-  const worse = asStandIn({ ...holder, metric: holder.metric + 1 })
+  const worse = { ...holder, metric: holder.metric + 1, protocol: ownProtocol }
   if (taken.has(slotOf(worse))) return
   ready.delete(routeId(holder))
   for (const item of [claim(worse, taken), route]) ready.set(routeId(item), item)
