@@ -188,7 +188,7 @@ function convergeIpv6(now: readonly Route[], goal: readonly Route[]): FamilyShar
       (other) => slotOf(other) === slotOf(route) && !cleared.has(routeId(other)),
     )
     for (const other of inTheWay) cleared.add(routeId(other))
-    const shared = now.some((other) => slotOf(other) === slotOf(route) && wanted.has(routeId(other)))
+    const shared = goal.filter((other) => slotOf(other) === slotOf(route)).length > 1
     return {
       route,
       steps: [

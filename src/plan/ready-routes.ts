@@ -135,10 +135,11 @@ function readyIpv6(parts: Parts): readonly Route[] {
   const { lowered, uplinkStandIns, bridgeSide, prefixIds, asStandIn } = parts
   const taken = new Set(lowered.map(slotOf))
   const ready = new Map(lowered.map((route) => [routeId(route), route]))
+  const slots: Slots = { taken, ready, betterOf: new Map(), asStandIn }
   for (const route of bestFirst(bridgeSide)) {
     if (isPerLink(route) || prefixIds.has(routeId(route))) ready.set(routeId(route), route)
     if (isPerLink(route)) continue
-    if (taken.has(slotOf(route))) placeBeside(route, { taken, ready, asStandIn })
+    if (taken.has(slotOf(route))) placeBeside(route, slots)
     else ready.set(routeId(route), claim(route, taken))
   }
   for (const standIn of uplinkStandIns) {
@@ -159,24 +160,34 @@ function claim(route: Route, taken: Set<string>): Route {
 interface Slots {
   readonly taken: Set<string>
   readonly ready: Map<string, Route>
+  /** The better slot that the routes of a slot share. */
+  readonly betterOf: Map<string, string>
   readonly asStandIn: (route: Route) => Route
 }
 
 /**
- * A route of the bridge whose slot the uplink's holds: one metric better, if that is free; else the uplink's goes
- * one metric down and makes room; else it waits until the uplink's is gone. Never further: nothing else on the
- * host may come in between.
+ * A route of the bridge whose slot the uplink's holds: one metric better, if that is free; else the uplink's go one
+ * metric down and make room; else it waits until the uplink's is gone. Never further: nothing else on the host may
+ * come in between.
  */
-function placeBeside(route: Route, { taken, ready, asStandIn }: Slots): void {
+function placeBeside(route: Route, slots: Slots): void {
+  const { taken, ready, betterOf, asStandIn } = slots
+  const slot = slotOf(route)
   const better = asStandIn({ ...route, metric: route.metric - 1 })
-  if (better.metric > 0 && !taken.has(slotOf(better))) {
+  const isShared = betterOf.get(slot) === slotOf(better)
+  if (better.metric > 0 && (isShared || !taken.has(slotOf(better)))) {
+    betterOf.set(slot, slotOf(better))
     ready.set(routeId(better), claim(better, taken))
-    return
-  }
-  const holder = [...ready.values()].find((other) => slotOf(other) === slotOf(route))
-  if (holder === undefined || holder.nhid !== undefined || holder.protocol === 'kernel') return
-  const worse = { ...holder, metric: holder.metric + 1, protocol: ownProtocol }
-  if (taken.has(slotOf(worse))) return
-  ready.delete(routeId(holder))
-  for (const item of [claim(worse, taken), route]) ready.set(routeId(item), item)
+  } else if (makeRoom(slot, slots)) ready.set(routeId(route), route)
+}
+
+/** Moves all routes of a slot one metric down; false where one of them cannot go. */
+function makeRoom(slot: string, { taken, ready }: Slots): boolean {
+  const holders = [...ready.values()].filter((route) => slotOf(route) === slot)
+  const worse = holders.map((route) => ({ ...route, metric: route.metric + 1, protocol: ownProtocol }))
+  const isFixed = ({ nhid, protocol }: Route): boolean => nhid !== undefined || protocol === 'kernel'
+  if (holders.some(isFixed) || worse.some((route) => taken.has(slotOf(route)))) return false
+  for (const route of holders) ready.delete(routeId(route))
+  for (const route of worse) ready.set(routeId(route), claim(route, taken))
+  return true
 }
