@@ -33,13 +33,15 @@ const parts: Readonly<Record<string, () => string>> = {
   'exit-codes': () => table(['code', 'meaning'], ...exitCodes),
 }
 
+const place = /(?<start><!-- generated: (?<name>[\w-]+) -->\n)[^]*?(?<end><!-- end -->)/g
+
 /** The text with each part between `<!-- generated: NAME -->` and `<!-- end -->` made anew. */
-export const withGenerated = (text: string): string =>
-  text.replace(
-    /(<!-- generated: ([\w-]+) -->\n)[^]*?(<!-- end -->)/g,
-    (_, start: string, name: string, end: string) => {
-      const part = parts[name]
-      if (part === undefined) throw new Error(`README.md: no part is called ${name}`)
-      return `${start}\n${part()}\n\n${end}`
-    },
-  )
+export function withGenerated(text: string): string {
+  const pieces = [...text.matchAll(place)].map((match) => {
+    const { start = '', name = '', end = '' } = match.groups ?? {}
+    const part = parts[name]
+    if (part === undefined) throw new Error(`README.md: no part is called ${name}`)
+    return { old: match[0], fresh: `${start}\n${part()}\n\n${end}` }
+  })
+  return pieces.reduce((done, { old, fresh }) => done.replace(old, () => fresh), text)
+}

@@ -13,7 +13,7 @@ import { convergeLinks } from './converge-links.ts'
 import { convergeNeighbours, convergeNexthops, convergeRules } from './converge-others.ts'
 import { convergeRoutes } from './converge-routes.ts'
 import type { Sides } from './footprint.ts'
-import { isOnDev, prefixRoutes } from './routes.ts'
+import { isKernelsOwn, isOnDev, prefixRoutes, routeId } from './routes.ts'
 
 /** One concern's share of a plan: what comes before the rest, and what must wait for it. */
 export interface Share {
@@ -55,17 +55,24 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
 }
 
 /**
- * A change of an IPv6 address takes the first prefix route of its prefix for its own (modify_prefix_route()); where
- * there are several, they are put back.
+ * A change of an IPv6 address makes its prefix route anew, and takes the first one of its prefix for its own
+ * (modify_prefix_route()): where there are several, they are put back, and one that is not wanted goes again.
  */
 function restoredPrefixRoutes(to: NetworkState, changed: readonly Address[]): readonly Step[] {
   const made = changed.filter(({ family }) => family === 6).flatMap(prefixRoutes)
+  const wanted = new Set(to.routes.map(routeId))
+  const unwanted = new Map(made.filter((own) => !wanted.has(routeId(own))).map((own) => [routeId(own), own]))
   const twins = to.routes.filter(
     (route) =>
-      route.protocol === 'kernel' && made.some((own) => own.dst === route.dst && isOnDev(route, devOf(own))),
+      route.protocol === 'kernel' &&
+      !isKernelsOwn(route) &&
+      made.some((own) => own.dst === route.dst && isOnDev(route, devOf(own))),
   )
   const isSeveral = (route: Route): boolean => twins.filter(({ dst }) => dst === route.dst).length > 1
-  return twins.filter(isSeveral).map((route) => ({ op: 'route.replace', route }))
+  return [
+    ...twins.filter(isSeveral).map((route): Step => ({ op: 'route.replace', route })),
+    ...[...unwanted.values()].map((route): Step => ({ op: 'route.del', route })),
+  ]
 }
 
 const devOf = (route: Route): readonly string[] => route.hops.flatMap(({ dev }) => dev ?? [])

@@ -88,7 +88,7 @@ export const rule = (priority: number, more: Partial<Rule> = {}): Rule => ({
   ...more,
 })
 
-export const state = (parts: Partial<NetworkState>): NetworkState => ({
+const state = (parts: Partial<NetworkState>): NetworkState => ({
   links: [link('lo', { index: 1, loopback: true, type: 'loopback', kind: undefined }), link('eth0')],
   addresses: [],
   routes: [],
