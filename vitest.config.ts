@@ -1,5 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
+const limits = { testTimeout: 180_000, hookTimeout: 180_000 }
+/** They measure what is lost and how soon the host is back: nothing else runs beside them. */
+const alone = ['test/kernel/outage.test.ts', 'test/kernel/kill.test.ts']
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -9,12 +13,11 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
         extends: true,
-        test: {
-          name: 'kernel',
-          include: ['test/kernel/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
+        test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], exclude: alone, ...limits },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 }, ...limits },
       },
     ],
   },

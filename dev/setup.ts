@@ -7,9 +7,11 @@ import { hasApt, must } from './guest/apt.ts'
 import { buildInitramfs } from './guest/initramfs.ts'
 import { fetchKernel } from './guest/kernel.ts'
 import { missingTools, staticBusybox } from './guest/tools.ts'
+import { unpackManagers } from './managers.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const guest = join(root, '.cache/guest')
+const managers = join(root, '.cache/managers')
 const init = join(root, 'dev/guest/init.sh')
 const say = (text: string): void => {
   console.error(`set-up: ${text}`)
@@ -79,9 +81,18 @@ function prepareGuest(): void {
   buildInitramfs(guest, busybox, init)
 }
 
+/** Network managers, unpacked and not installed. */
+function prepareManagers(): void {
+  if (existsSync(join(managers, 'done'))) return
+  if (!hasApt()) throw new Error('there is no apt-get here to fetch NetworkManager and dhcpcd with')
+  say(`NetworkManager and dhcpcd, for the tests: unpacked into ${relative(root, managers)}, not installed`)
+  unpackManagers(managers)
+}
+
 try {
   installTools()
   prepareGuest()
+  prepareManagers()
 } catch (error) {
   say(error instanceof Error ? error.message : String(error))
   process.exitCode = 1

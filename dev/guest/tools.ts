@@ -33,6 +33,12 @@ const tools: readonly Tool[] = [
   { program: 'dnsmasq', package: 'dnsmasq-base' },
   { program: 'qemu-system-x86_64', package: 'qemu-system-x86' },
   { program: 'busybox (static)', package: 'busybox-static', present: () => staticBusybox() !== undefined },
+  { program: 'dbus-daemon', package: 'dbus-daemon' },
+  {
+    program: 'systemd-networkd',
+    package: 'systemd',
+    present: () => existsSync('/lib/systemd/systemd-networkd'),
+  },
   { program: 'xz', package: 'xz-utils' },
   { program: 'zstd', package: 'zstd' },
   {
