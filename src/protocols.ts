@@ -26,3 +26,8 @@ const numbers: Readonly<Record<string, number>> = {
 
 /** The number of a protocol that has a well-known name; any other word stays as it is. */
 export const protocolNumber = (name: string): string => String(numbers[name] ?? name)
+
+const scopes: Readonly<Record<string, number>> = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 }
+
+/** The number of a scope (enum rt_scope_t); any other word stays as it is. */
+export const scopeNumber = (name: string): string => String(scopes[name] ?? name)

@@ -1,5 +1,5 @@
 import type { Address, Neighbour, Nexthop, Route, Rule, Sysctl } from './state.ts'
-import { protocolNumber } from './protocols.ts'
+import { protocolNumber, scopeNumber } from './protocols.ts'
 import { addressWords, neighbourWords, nexthopWords, routeWords, ruleWords } from './words.ts'
 
 /** One change to the kernel, as plain data: it can be printed, journalled, compared and counted. */
@@ -97,14 +97,20 @@ export const sysctlPath = ({ family, dev, key }: Omit<Sysctl, 'value'>): string 
   `net/ipv${family}/conf/${dev}/${key}`
 
 /**
- * A line for `ip -batch`. The words hold no quote and no newline: names.ts saw to it. Protocols go by number: after
+ * A line for `ip -batch`. The words hold no quote and no newline: names.ts saw to it. Protocols and scopes go by number: after
  * one number iproute2 (6.1, rtnl_rtprot_a2n()) takes the name it saw last for that number.
  */
 export const batchLine = (words: readonly string[]): string =>
   words
-    .map((word, at) => (isProtocol(words, at) ? protocolNumber(word) : word))
+    .map((word, at) => {
+      if (isProtocol(words, at)) return protocolNumber(word)
+      return isScope(words, at) ? scopeNumber(word) : word
+    })
     .map((word) => (/^[\w.,:/@%+=^-]+$/.test(word) ? word : `"${word}"`))
     .join(' ')
+
+const isScope = (words: readonly string[], at: number): boolean =>
+  ['route', 'addr'].includes(words[0] ?? '') && words[at - 1] === 'scope'
 
 /** Of a route, a rule or a next-hop object; that of an address is of another table. */
 const isProtocol = (words: readonly string[], at: number): boolean =>

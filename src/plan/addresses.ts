@@ -1,3 +1,4 @@
+import { scopeNumber } from '../protocols.ts'
 import type { Address } from '../state.ts'
 
 /** What tells one address of a link from another. */
@@ -35,11 +36,9 @@ export function moveAddress(address: Address, dev: string): Address {
   return { ...address, dev, label: moved.length > longestLabel ? dev : moved }
 }
 
-const scopeRank: Readonly<Record<string, number>> = { host: 0, link: 1, site: 2, global: 3 }
-
 /** The order in which a link lists its addresses. inet_insert_ifa(): wider scopes and secondaries behind; ipv6_link_dev_addr(): global before link. */
 export function inKernelOrder(a: Address, b: Address): number {
-  const rank = ({ scope }: Address): number => scopeRank[scope] ?? 3
+  const rank = ({ scope }: Address): number => -Number(scopeNumber(scope))
   if (a.family !== b.family) return a.family - b.family
   if (a.family === 6) return rank(b) - rank(a)
   const secondary = (address: Address): number => Number(address.status.includes('secondary'))

@@ -61,13 +61,15 @@ const isFarSought = (route: Route, { gateway, viaFamily }: Hop): boolean =>
 
 /** A stand-in that says that such gateways are on the link. `undefined` where another link's route disputes that. */
 function onLink(route: Route, raised: NetworkState, sides: Sides): Route | undefined {
-  const gateways = route.hops.flatMap((hop) => (isFarSought(route, hop) ? (hop.gateway ?? []) : []))
+  const isMeant = (hop: Hop): boolean =>
+    (hop.dev === sides.uplink || hop.dev === sides.bridge) && isFarSought(route, hop)
+  const gateways = route.hops.flatMap((hop) => (isMeant(hop) ? (hop.gateway ?? []) : []))
   if (gateways.length === 0) return route
   const isDisputed = raised.routes.some(
     (other) => !isOnDev(other, devsOf(sides)) && gateways.some((gateway) => covers(other, gateway)),
   )
   if (isDisputed) return undefined
-  const hops = route.hops.map((hop) => (isFarSought(route, hop) ? { ...hop, onlink: true } : hop))
+  const hops = route.hops.map((hop) => (isMeant(hop) ? { ...hop, onlink: true } : hop))
   return { ...route, protocol: ownProtocol, hops }
 }
 
@@ -185,7 +187,9 @@ function placeBeside(route: Route, slots: Slots): void {
 function makeRoom(slot: string, { taken, ready }: Slots): boolean {
   const holders = [...ready.values()].filter((route) => slotOf(route) === slot)
   const worse = holders.map((route) => ({ ...route, metric: route.metric + 1, protocol: ownProtocol }))
-  const isFixed = ({ nhid, protocol }: Route): boolean => nhid !== undefined || protocol === 'kernel'
+  // Rules may lead the look for a gateway in another table astray; it was fine when the route was made.
+  const isFixed = ({ nhid, protocol, table }: Route): boolean =>
+    nhid !== undefined || protocol === 'kernel' || table !== 'main'
   if (holders.some(isFixed) || worse.some((route) => taken.has(slotOf(route)))) return false
   for (const route of holders) ready.delete(routeId(route))
   for (const route of worse) ready.set(routeId(route), claim(route, taken))

@@ -2,7 +2,7 @@ import { sleep } from '../kernel/clock.ts'
 import { observe } from '../kernel/observe.ts'
 import { awaitsAdvertised } from '../plan/advertised.ts'
 import { compare, type Difference } from '../plan/compare.ts'
-import type { Sides } from '../plan/footprint.ts'
+import { devsOf, type Sides } from '../plan/footprint.ts'
 import { findLink, type NetworkState } from '../state.ts'
 
 /** The links whose settings a change reads: the two sides, and what a new link starts with. */
@@ -18,28 +18,36 @@ interface Sight {
  * Waits until no IPv6 address of the two sides is tentative. Without duplicate address detection, too, an address
  * is valid only when addrconf_dad_work() has had its turn: a batch is faster.
  */
-export async function untilUsable({ uplink, bridge }: Sides): Promise<readonly Difference[]> {
+export async function untilUsable(sides: Sides): Promise<readonly Difference[]> {
   const deadline = performance.now() + patience
   for (;;) {
-    const { addresses } = await observe([])
-    const waiting = addresses.filter(
-      ({ dev, status }) => (dev === uplink || dev === bridge) && status.includes('tentative'),
-    )
-    if (waiting.length === 0 || performance.now() > deadline)
-      return waiting.map(({ local, dev }) => `different: address ${local} of ${dev} stays tentative`)
+    const differences = tentativeDifferences(await observe([]), sides)
+    if (differences.length === 0 || performance.now() > deadline) return differences
     await sleep(5)
   }
 }
 
-/** The kernel tells of carrier, and what follows from it, a moment later; longer than this nothing takes. */
-const patience = 2000
+const tentativeDifferences = ({ addresses }: NetworkState, sides: Sides): readonly Difference[] =>
+  addresses
+    .filter(({ dev, status }) => devsOf(sides).includes(dev) && status.includes('tentative'))
+    .map(({ local, dev }) => `different: address ${local} of ${dev} is tentative`)
+
+/**
+ * The kernel tells of carrier, and what follows from it, a moment later; duplicate address detection, where an
+ * address is added without a switch, takes up to two seconds.
+ */
+const patience = 4000
 
 /** Looks until the network is as it should be, or long enough. */
 export async function settle(goal: NetworkState, sides: Sides, milliseconds = patience): Promise<Sight> {
   const deadline = performance.now() + milliseconds
   for (let pause = 5; ; pause = Math.min(pause * 2, 100)) {
     const state = await observeSides(sides)
-    const differences = [...compare(state, goal, sides), ...carrierDifference(state, sides)]
+    const differences = [
+      ...compare(state, goal, sides),
+      ...carrierDifference(state, sides),
+      ...tentativeDifferences(state, sides),
+    ]
     if (differences.length === 0 || performance.now() > deadline) return { state, differences }
     await sleep(pause)
   }
