@@ -46,3 +46,7 @@ export const refusal = (message: string, hint: string): CommandError =>
 
 /** The text of anything that was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The name of a system error (`ENOSPC`), or the text of any other. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : messageOf(error)

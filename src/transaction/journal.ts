@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { messageOf, refusal } from '../errors.ts'
+import { codeOf, messageOf, refusal } from '../errors.ts'
 import { bootId } from '../kernel/clock.ts'
 import { stateSchema } from '../state-schema.ts'
 import { namespaceInode } from './run-dir.ts'
@@ -89,7 +89,8 @@ export function writeJournal(runDir: string, journal: Journal): void {
   try {
     writeDurably(journalPath(runDir, journal.bridge), JSON.stringify(journal))
   } catch (error) {
-    throw refusal(`cannot write the journal: ${messageOf(error)}`, `make room in ${runDir}`)
+    const path = journalPath(runDir, journal.bridge)
+    throw refusal(`cannot write the journal ${path}: ${codeOf(error)}`, `make room in ${runDir}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { lock } from 'proper-lockfile'
-import { CommandError, messageOf, refusal } from '../errors.ts'
+import { codeOf, CommandError, refusal } from '../errors.ts'
 import { sleep } from '../kernel/clock.ts'
 import { throwIfInterrupted } from './interrupt.ts'
 import { dropLockDir, lockPath, makeLockDir, readHolder, takeOver } from './holder.ts'
@@ -44,8 +44,7 @@ async function acquire({ runDir, signal, onWait }: LockOptions): Promise<() => P
         onCompromised: () => undefined,
       })
     } catch (error) {
-      if (!isTaken(error))
-        throw refusal(`cannot lock ${path}: ${messageOf(error)}`, `make ${runDir} writable`)
+      if (!isTaken(error)) throw refusal(`cannot lock ${path}: ${codeOf(error)}`, `make ${runDir} writable`)
     }
     takeOver(path)
     const holder = readHolder(path)
