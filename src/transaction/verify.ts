@@ -27,8 +27,14 @@ export async function untilUsable(sides: Sides): Promise<readonly Difference[]> 
   }
 }
 
-const tentativeDifferences = ({ addresses }: NetworkState, sides: Sides): readonly Difference[] =>
-  addresses
+/** Without carrier an address stays tentative where duplicates are looked for: at the end nobody waits for that. */
+const withCarrier = (state: NetworkState): NetworkState => ({
+  ...state,
+  addresses: state.addresses.filter(({ dev }) => findLink(state, dev)?.carrier === true),
+})
+
+const tentativeDifferences = (state: NetworkState, sides: Sides): readonly Difference[] =>
+  state.addresses
     .filter(({ dev, status }) => devsOf(sides).includes(dev) && status.includes('tentative'))
     .map(({ local, dev }) => `different: address ${local} of ${dev} is tentative`)
 
@@ -46,7 +52,7 @@ export async function settle(goal: NetworkState, sides: Sides, milliseconds = pa
     const differences = [
       ...compare(state, goal, sides),
       ...carrierDifference(state, sides),
-      ...tentativeDifferences(state, sides),
+      ...tentativeDifferences(withCarrier(state), sides),
     ]
     if (differences.length === 0 || performance.now() > deadline) return { state, differences }
     await sleep(pause)
