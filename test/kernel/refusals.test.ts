@@ -124,9 +124,14 @@ const bridges: readonly Case[] = [
   },
 ]
 
-// A bridge with a port that has carrier says `state UNKNOWN` for a moment.
-const carrierSettled =
-  'while ip link show type bridge | grep -q "LOWER_UP.*state UNKNOWN.*master"; do sleep 0.02; done'
+// The kernel tells of carrier, and gives link-local addresses, a moment later: three equal looks in a row.
+const carrierSettled = `look() { ip -br link; ip -br addr; ip -6 route show table all; }
+same=0; last=
+while [ $same -lt 3 ]; do
+  sleep 0.1; now=$(look)
+  if [ "$now" = "$last" ]; then same=$((same + 1)); else same=0; fi
+  last=$now
+done`
 
 describe('brup refuses', () => {
   test.each([...uplinks, ...bridges])('$what', async ({ given, line = 'brup', says }) => {
