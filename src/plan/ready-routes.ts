@@ -176,12 +176,17 @@ function placeBeside(route: Route, slots: Slots): void {
   const { taken, ready, betterOf, asStandIn } = slots
   const slot = slotOf(route)
   const better = asStandIn({ ...route, metric: route.metric - 1 })
-  const isShared = betterOf.get(slot) === slotOf(better)
+  const sharing = [...ready.values()].filter((other) => slotOf(other) === betterOf.get(slot))
+  // Two with a gateway would become one multipath route (rt6_qualify_for_ecmp()): the second waits behind the first.
+  if (hasGateway(route) && sharing.some(hasGateway)) return
+  const isShared = sharing.length > 0
   if (better.metric > 0 && (isShared || !taken.has(slotOf(better)))) {
     betterOf.set(slot, slotOf(better))
     ready.set(routeId(better), claim(better, taken))
   } else if (makeRoom(slot, slots)) ready.set(routeId(route), route)
 }
+
+const hasGateway = ({ hops }: Route): boolean => hops.some(({ gateway }) => gateway !== undefined)
 
 /** Moves all routes of a slot one metric down; false where one of them cannot go. */
 function makeRoom(slot: string, { taken, ready }: Slots): boolean {

@@ -51,9 +51,11 @@ async function openScene(): Promise<Scene> {
   return { lab, after: { brup: raised, brdown: lowered }, duration: { brup, brdown } }
 }
 
-/** Kills it after so many milliseconds, in the lab, so that nothing but the kernel's clock lies between. */
-const killAfter = (lab: Lab, command: Name, milliseconds: number): Promise<{ readonly exit: number }> =>
-  lab.run('host', ['timeout', '-s', 'KILL', (milliseconds / 1000 + 0.001).toFixed(4), bin(command)])
+// In the lab, so that nothing but the kernel's clock lies between. The second one counts from when it has the lock.
+const scripts = [
+  '"$1" & pid=$!; sleep "$2"; kill -9 $pid; wait $pid',
+  '"$1" & pid=$!; until [ -e /run/qemu-tap-hooks/*/lock.lock ] || ! kill -0 $pid; do sleep 0.002; done; sleep "$2"; kill -9 $pid; wait $pid',
+] as const
 
 interface Verdict {
   /** Whether the command lived to its end. */
@@ -67,22 +69,24 @@ interface Verdict {
 interface Round {
   readonly command: Name
   readonly next: Name
-  /** 0 at the start of the command, 1 at its end. */
+  /** 0 at the start of the command or when it has the lock, 1 after as long as it takes as a whole. */
   readonly moment: number
+  readonly from: 0 | 1
 }
 
 /** Kills the command, looks whether the host is reachable, runs the next one, and looks whether it is as it should be. */
-async function round(scene: Scene, { command, next, moment }: Round): Promise<Verdict> {
+async function round(scene: Scene, { command, next, moment, from }: Round): Promise<Verdict> {
   const { lab, after, duration } = scene
   await lab.ok('host', [bin(opposite[command])])
-  const { exit } = await killAfter(lab, command, moment * duration[command])
+  const seconds = ((moment * duration[command]) / 1000).toFixed(4)
+  const { exit } = await lab.run('host', ['sh', '-c', scripts[from], 'kill', bin(command), seconds])
   const { silent, milliseconds } = await reachableSoon(lab)
   const recovery = await lab.run('host', [bin(next)])
   const underWay = recovery.stderr.includes(`what an unfinished ${command} left`)
   const wrong = recovery.exit === 0 ? [] : [`exit ${recovery.exit}: ${recovery.stderr}`]
   const left = [...diffSnapshots(after[next], await shot(lab)), ...(await reachable(lab))]
   const problems = [...silent, ...wrong, ...left].slice(0, 6)
-  const where = `${command} killed after ${(moment * duration[command]).toFixed(1)} ms, then ${next}`
+  const where = `${command} killed after ${seconds} s (from ${from}), then ${next}`
   const lines = problems.map((each) => `${where}: ${each}`)
   return { ended: exit !== 137, underWay, milliseconds, problems: lines }
 }
@@ -92,9 +96,10 @@ async function killRounds(command: Name): Promise<readonly Verdict[]> {
   const scene = await openScene()
   const found: Verdict[] = []
   try {
-    for (const [index, moment] of momentsOf(seed, 2 * count).entries()) {
+    for (const [index, moment] of momentsOf(seed, 4 * count).entries()) {
       if (found.length === count || found.some(({ problems }) => problems.length > 0)) break
-      const verdict = await round(scene, { command, next: index % 2 === 0 ? 'brup' : 'brdown', moment })
+      const next = index % 2 === 0 ? 'brup' : 'brdown'
+      const verdict = await round(scene, { command, next, moment, from: index % 4 < 2 ? 0 : 1 })
       if (!verdict.ended || verdict.problems.length > 0) found.push(verdict)
     }
   } finally {
