@@ -7,10 +7,10 @@ const alone = ['test/kernel/outage.test.ts', 'test/kernel/kill.test.ts']
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 2,
     teardownTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
       {
         extends: true,
         test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], exclude: alone, ...limits },

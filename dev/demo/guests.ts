@@ -25,11 +25,16 @@ export const startLanGuest = (
   })
 
 /** Whom a guest should reach: the host beyond the router, the host it runs on, and another guest. */
-export const targetsOf = (other: number): readonly (readonly [string, string])[] => [
-  ['the outside host', '203.0.113.9'],
-  ['the outside host', 'fd99::9'],
-  ['its host', '192.168.1.50'],
-  ['its host', 'fd01::50'],
-  [`guest${other}`, `192.168.1.${other}`],
-  [`guest${other}`, `fd01::${other}`],
+export const targetsOf = (other: number): readonly (readonly [string, readonly string[]])[] => [
+  ['the outside host', ['203.0.113.9', 'fd99::9']],
+  ['its host', ['192.168.1.50', 'fd01::50']],
+  [`guest${other}`, [`192.168.1.${other}`, `fd01::${other}`]],
 ]
+
+/** The names of a bridge's ports, in the order of their making. */
+export async function portsOf(lab: Lab, bridge: string): Promise<readonly string[]> {
+  const links = JSON.parse(await lab.ok('host', ['ip', '-j', 'link', 'show', 'master', bridge])) as {
+    ifname: string
+  }[]
+  return links.map(({ ifname }) => ifname)
+}
