@@ -126,10 +126,11 @@ const bridges: readonly Case[] = [
 
 // The kernel tells of carrier, and gives link-local addresses, a moment later: three equal looks in a row.
 const carrierSettled = `look() { ip -br link; ip -br addr; ip -6 route show table all; }
+rising() { ip -br link show type bridge | grep -q UNKNOWN && ip -br link show type bridge_slave | grep -q LOWER_UP; }
 same=0; last=
 while [ $same -lt 3 ]; do
   sleep 0.1; now=$(look)
-  if [ "$now" = "$last" ]; then same=$((same + 1)); else same=0; fi
+  if [ "$now" = "$last" ] && ! rising; then same=$((same + 1)); else same=0; fi
   last=$now
 done`
 
