@@ -81,18 +81,24 @@ function parseAll<Schema extends v.GenericSchema>(schema: Schema, raw: unknown):
   )
 }
 
-async function routesOf(family: Family, raw: unknown): Promise<readonly Route[]> {
+async function routesOf(family: Family, raw: unknown, attempts = 20): Promise<readonly Route[]> {
+  if (attempts === 0)
+    throw new CommandError('failed', 'the routes change as fast as they are read', { hint: 'try again' })
   const routes = parseAll(routeSchema, raw)
   const locks = routes.some((route) => route.metrics.length > 0) ? await metricLocks(family, routes) : []
+  // The kernel changed something between the two looks, as it does for a moment after a switch.
+  if (locks === undefined) return routesOf(family, (await showFamily(family)).routes, attempts - 1)
   const now = bootSeconds()
   return routes.map((route, index) => parseRoute(route, family, { now, locked: locks[index] ?? [] }))
 }
 
 /** The JSON leaves out that a metric is locked (`mtu lock 1400`); the text says so, route by route. */
-async function metricLocks(family: Family, routes: readonly RawRoute[]): Promise<(readonly string[])[]> {
+async function metricLocks(
+  family: Family,
+  routes: readonly RawRoute[],
+): Promise<(readonly string[])[] | undefined> {
   const result = await ipBatch([`-${family}`, '-o'], { lines: ['route show table all'], seconds })
   const lines = result.stdout.split('\n').filter((line) => line !== '')
-  if (!result.ok || lines.length !== routes.length)
-    throw new CommandError('failed', 'the routes changed while they were read', { hint: 'try again' })
+  if (!result.ok || lines.length !== routes.length) return undefined
   return lines.map((line) => [...line.matchAll(/(\w+) lock /g)].flatMap((match) => match[1] ?? []))
 }

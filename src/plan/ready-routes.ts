@@ -186,6 +186,14 @@ function placeBeside(route: Route, slots: Slots): void {
   } else if (makeRoom(slot, slots)) ready.set(routeId(route), route)
 }
 
+/** Whether a route on the hop's own link leads to its gateway, as it did when the route was made. */
+const isReached = ({ gateway, dev, onlink }: Hop, routes: readonly Route[]): boolean =>
+  gateway === undefined ||
+  dev === undefined ||
+  onlink ||
+  /^fe[89ab]/.test(gateway) ||
+  routes.some((route) => !hasGateway(route) && isOnDev(route, [dev]) && covers(route, gateway))
+
 const hasGateway = ({ hops }: Route): boolean => hops.some(({ gateway }) => gateway !== undefined)
 
 /** Moves all routes of a slot one metric down; false where one of them cannot go. */
@@ -193,8 +201,11 @@ function makeRoom(slot: string, { taken, ready }: Slots): boolean {
   const holders = [...ready.values()].filter((route) => slotOf(route) === slot)
   const worse = holders.map((route) => ({ ...route, metric: route.metric + 1, protocol: ownProtocol }))
   // Rules may lead the look for a gateway in another table astray; it was fine when the route was made.
-  const isFixed = ({ nhid, protocol, table }: Route): boolean =>
-    nhid !== undefined || protocol === 'kernel' || table !== 'main'
+  const isFixed = (route: Route): boolean =>
+    route.nhid !== undefined ||
+    route.protocol === 'kernel' ||
+    route.table !== 'main' ||
+    !route.hops.every((hop) => isReached(hop, [...ready.values()]))
   if (holders.some(isFixed) || worse.some((route) => taken.has(slotOf(route)))) return false
   for (const route of holders) ready.delete(routeId(route))
   for (const route of worse) ready.set(routeId(route), claim(route, taken))
