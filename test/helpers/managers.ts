@@ -26,6 +26,7 @@ export async function dhcpServer(lab: Lab): Promise<void> {
     '--bind-interfaces',
     '--dhcp-range=192.168.1.100,192.168.1.150,1h',
     '--dhcp-leasefile=/run/leases',
+    '--no-ping',
     '--pid-file=',
     '--log-facility=-',
   ]
