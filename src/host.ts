@@ -11,7 +11,7 @@ export interface Host {
   readonly stderr: (text: string) => void
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
-  /** Aborted when SIGINT, SIGTERM or SIGHUP arrives; the reason is that name. */
+  /** Aborted when SIGINT, SIGTERM, SIGHUP or SIGQUIT arrives; the reason is that name. */
   readonly signal: AbortSignal
 }
 

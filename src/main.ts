@@ -31,7 +31,7 @@ function writerTo(stream: NodeJS.WriteStream): (text: string) => void {
 /** The handlers stay for good: a second Ctrl-C must not kill the rollback that the first one began. */
 function signalOfProcess(): AbortSignal {
   const controller = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
     process.on(name, () => {
       controller.abort(name)
     })
