@@ -1,6 +1,6 @@
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
-import type { Config } from '../config-schema.ts'
+import type { CheckCommand, Config } from '../config-schema.ts'
 import type { Host } from '../host.ts'
 import type { Cidr, IpAddress } from '../names.ts'
 
@@ -11,6 +11,7 @@ export interface Wish {
   readonly addresses: readonly Cidr[]
   readonly gateways: readonly IpAddress[]
   readonly checkGatewaySeconds: number
+  readonly check: CheckCommand | undefined
 }
 
 interface BridgeArgs {
@@ -33,5 +34,6 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     addresses: args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? []),
     gateways: args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? []),
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
+    check: configured?.check,
   }
 }
