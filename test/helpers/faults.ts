@@ -11,6 +11,8 @@ const folder = process.env['QTH_BIN'] ?? fileURLToPath(new URL('../../dist/bin',
 
 export const bin = (name: string): string => `${folder}/${name}`
 
+export type SignalName = 'INT' | 'TERM' | 'HUP' | 'QUIT' | 'PIPE'
+
 /** What happens in place of, or at, the line `at` of all that a command tells `ip` to change, counted from 1. */
 export type Fault = { readonly at: number } & (
   | { readonly kind: 'none' }
@@ -22,6 +24,8 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: 'hang' }
   /** The command gets the signal, and again whenever it changes something later; `ip` goes on with that line. */
   | { readonly kind: 'signal'; readonly signal: 'INT' | 'TERM' | 'HUP' | 'KILL' }
+  /** The command gets these one after the other, each when it has taken the one before, and so again whenever it changes something later. */
+  | { readonly kind: 'signals'; readonly signals: readonly SignalName[] }
   /** The command is killed; `ip` goes on so slowly that the next command still meets it. */
   | { readonly kind: 'linger' }
   /** As soon as the lines before it are done, the setting cannot be written, until `ip` is next told to change something. */
@@ -53,6 +57,12 @@ refuse() {
   printf 'RTNETLINK answers: Operation not permitted\\nCommand failed -:%s\\n' "$1" >&2
   exit 1
 }
+send() {
+  for each in $(echo "$word" | tr , ' '); do
+    kill -s "$each" "$PPID"
+    until grep -q '^ShdPnd:.0*$' "/proc/$PPID/status"; do :; done
+  done
+}
 bar() {
   echo "$word" >"$dir/fired"
   mount --bind "$word" "$word" && mount -o remount,bind,ro "$word" && echo "$word" >"$dir/barred"
@@ -68,6 +78,7 @@ if [ -e "$dir/fired" ]; then
   case "$kind" in
     refuse-all) refuse 1 ;;
     signal) kill -s "$word" "$PPID" ;;
+    signals) send ;;
   esac
   if [ -e "$dir/barred" ]; then umount "$(cat "$dir/barred")"; rm "$dir/barred"; fi
   tell "$@"
@@ -89,6 +100,7 @@ printf '%s\\n' "$input" | head -n 1 >"$dir/fired"
 case "$kind" in
   refuse*) refuse "$line" ;;
   hang) exec sleep 1000 ;;
+  signals) send; tell "$@" ;;
 esac
 echo $$ >"$dir/orphan"
 kill -s "$word" "$PPID"
@@ -105,6 +117,8 @@ const faultWords = (fault: Fault): string => {
   switch (fault.kind) {
     case 'signal':
       return `signal ${fault.at} ${fault.signal}`
+    case 'signals':
+      return `signals ${fault.at} ${fault.signals.join(',')}`
     case 'linger':
       return `linger ${fault.at} KILL`
     case 'read-only':

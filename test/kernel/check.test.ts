@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { muteRouter, startBrup } from '../helpers/at-switch.ts'
+import { muteRouter, startWith } from '../helpers/at-switch.ts'
 import { expectEnding } from '../helpers/refused.ts'
 import { bin, inLab, journals, linkOf, ok, run, until } from '../helpers/tap.ts'
 import type { Lab } from '../lab/lab.ts'
@@ -142,8 +142,7 @@ test('a check that cannot be run is refused before any change', async () => {
 test('the gateways come first: without them the check does not run', async () => {
   await inLab(async (lab) => {
     await withCheck(lab, 'touch /run/begun')
-    const args = ['--check-gateway', '1']
-    const raising = await startBrup(lab, { args, script: muteRouter[4], options })
+    const raising = await startWith(lab, 'brup --check-gateway 1', { script: muteRouter[4], options })
     expect((await raising.exited).exit).toBe(1)
     expect(await isThere(lab, '/run/begun')).toBe(false)
   })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { muteRouter, startBrup } from '../helpers/at-switch.ts'
+import { muteRouter, startWith } from '../helpers/at-switch.ts'
 import { inLab } from '../helpers/tap.ts'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
@@ -22,8 +22,7 @@ test.each([
   await inLab(async (lab) => {
     const before = await snapshot(lab)
     const monitor = await lab.start('host', ['ip', '-ts', '-o', 'monitor', 'link'])
-    const args = ['--check-gateway', String(seconds)]
-    const raising = await startBrup(lab, { args, script: muteRouter[family] })
+    const raising = await startWith(lab, `brup --check-gateway ${seconds}`, { script: muteRouter[family] })
     expect((await raising.exited).exit).toBe(1)
     // One more event, so that what the monitor has to tell is there, and stamped when the command had ended.
     await lab.ip('host', 'link add end0 type bridge')

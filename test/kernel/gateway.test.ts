@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { muteRouter, startBrup } from '../helpers/at-switch.ts'
+import { muteRouter, startWith } from '../helpers/at-switch.ts'
 import { bin, inLab, journals, linkOf, run } from '../helpers/tap.ts'
 import type { Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
@@ -23,7 +23,7 @@ describe('a gateway that stops answering at the switch', () => {
   test.each([4, 6] as const)('takes brup back, IPv%i', async (family) => {
     await inLab(async (lab) => {
       const before = await snapshot(lab)
-      const raising = await startBrup(lab, { args: ['--check-gateway', '2'], script: muteRouter[family] })
+      const raising = await startWith(lab, 'brup --check-gateway 2', { script: muteRouter[family] })
       const { exit } = await raising.exited
       const says = `the gateway ${gateways[family]} does not answer on br0; everything was put back`
       expect([exit, raising.stderr().split('\n').at(-2)]).toEqual([1, `brup: ${says}`])
@@ -34,7 +34,7 @@ describe('a gateway that stops answering at the switch', () => {
   test('and comes back in time, after the kernel gave up asking: brup stays', async () => {
     await inLab(async (lab) => {
       const script = `${muteRouter[4]}; ${muteRouter[6]}`
-      const raising = await startBrup(lab, { args: ['--check-gateway', '60'], script })
+      const raising = await startWith(lab, 'brup --check-gateway 60', { script })
       const failed = ['sh', '-c', 'until ip neigh show dev br0 nud failed | grep -q .; do sleep 0.05; done']
       await lab.ok('host', failed)
       await unmute(lab)
@@ -47,7 +47,7 @@ describe('a gateway that stops answering at the switch', () => {
   test('is not noticed with --check-gateway 0', async () => {
     await inLab(async (lab) => {
       const script = `${muteRouter[4]}; ${muteRouter[6]}`
-      const raising = await startBrup(lab, { args: ['--check-gateway', '0'], script })
+      const raising = await startWith(lab, 'brup --check-gateway 0', { script })
       expect([(await raising.exited).exit, raising.stderr()]).toEqual([0, ''])
     })
   })
@@ -55,7 +55,7 @@ describe('a gateway that stops answering at the switch', () => {
   test('and is waited for until Ctrl-C: everything is taken back at once', async () => {
     await inLab(async (lab) => {
       const before = await snapshot(lab)
-      const raising = await startBrup(lab, { args: ['--check-gateway', '3600'], script: muteRouter[4] })
+      const raising = await startWith(lab, 'brup --check-gateway 3600', { script: muteRouter[4] })
       const asked = [
         'sh',
         '-c',
@@ -135,7 +135,7 @@ describe('a gateway that does not answer before', () => {
     await inLab(async (lab) => {
       await lab.ip('host', routes.slice(0, 1))
       const before = await snapshot(lab)
-      const raising = await startBrup(lab, { args: ['--check-gateway', '1'], script: muteRouter[4] })
+      const raising = await startWith(lab, 'brup --check-gateway 1', { script: muteRouter[4] })
       expect((await raising.exited).exit).toBe(1)
       expect(raising.stderr()).toContain(`the gateway ${gateways[4]} does not answer on br0; everything`)
       await expectUntouchedAfter(lab, before)
@@ -151,7 +151,7 @@ test('a permanent entry is neither asked nor touched', async () => {
     )
     await lab.ip('host', entries)
     const before = await snapshot(lab)
-    const raising = await startBrup(lab, { script: `${muteRouter[4]}; ${muteRouter[6]}` })
+    const raising = await startWith(lab, 'brup', { script: `${muteRouter[4]}; ${muteRouter[6]}` })
     expect([(await raising.exited).exit, raising.stderr()]).toEqual([0, ''])
     const permanent = await lab.ok('host', ['ip', 'neigh', 'show', 'dev', 'br0', 'nud', 'permanent'])
     for (const address of Object.values(gateways)) expect(permanent).toContain(`${address} lladdr`)
