@@ -88,7 +88,12 @@ async function takeBack(change: Change, error: unknown): Promise<CommandError> {
       differences: [...differences, ...refusals.map((text) => `refused: ${text}`)],
       cause: error,
     })
-  endPending(runDir, journal)
+  try {
+    endPending(runDir, journal)
+  } catch (problem) {
+    // The network is back all the same; the next command looks at it again and finds nothing to do.
+    say(messageOf(problem))
+  }
   return asFailure(error)
 }
 
