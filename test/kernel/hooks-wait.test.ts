@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { describe, expect, test } from 'vitest'
@@ -6,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { Lab } from '../lab/lab.ts'
 import type { Running } from '../lab/start.ts'
 import { holdLock } from '../helpers/held-lock.ts'
+import { resume } from '../helpers/resume.ts'
 import { bin, inLab, linkOf, ok, run } from '../helpers/tap.ts'
 
 /** qemu-ifup while a brup or a brdown is at work: it waits, and never says that a tap is on a bridge when it is not. */
@@ -30,12 +30,6 @@ async function said(running: Running, words: string): Promise<void> {
     if (Date.now() > deadline) throw new Error(`no ${words} in: ${running.stderr()}`)
     await delay(1)
   }
-}
-
-/** nsenter stops itself when its child is stopped, and wakes the child when it is woken. */
-function resume({ pid }: Running): void {
-  const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  process.kill(Number(parent), 'SIGCONT')
 }
 
 const marked = (lab: Lab, alias: string): Promise<string> =>

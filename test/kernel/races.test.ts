@@ -69,6 +69,52 @@ test('brup of two bridges on one uplink: one is refused', async () => {
   })
 })
 
+test('brup of two bridges on two uplinks, then brdown of both', async () => {
+  await inLab(
+    async (lab) => {
+      const before = await snapshot(lab)
+      for (let round = 0; round < 3; round += 1) {
+        const up = await atOnce(lab, 'brup br0 --uplink eth0', 'brup br1 --uplink eth1')
+        expect(exits(up), up.map(({ stderr }) => stderr).join('')).toEqual([0, 0])
+        for (const n of [0, 1]) expect((await linkOf(lab, `eth${n}`))?.master).toBe(`br${n}`)
+        expect(await reachable(lab)).toEqual([])
+        const down = await atOnce(lab, 'brdown br0', 'brdown br1')
+        expect(exits(down), down.map(({ stderr }) => stderr).join('')).toEqual([0, 0])
+        await expectLowered(lab, before)
+      }
+    },
+    { secondUplink: { metric: 200 } },
+  )
+})
+
+test('brup and brdown in two namespaces at once', async () => {
+  await inLab(async (lab) => {
+    const places = [
+      ['host', 'eth0'],
+      ['router', 'r1'],
+    ] as const
+    const everywhere = async (command: 'brup' | 'brdown'): Promise<void> => {
+      const ends = await Promise.all(
+        places.map(([node, uplink]) =>
+          lab.run(node, [bin(command), ...(command === 'brup' ? ['--uplink', uplink] : [])]),
+        ),
+      )
+      expect(exits(ends), ends.map(({ stderr }) => stderr).join('')).toEqual([0, 0])
+      expect(await reachable(lab)).toEqual([])
+    }
+    const before = await Promise.all(places.map(([node]) => snapshot(lab, node)))
+    for (let round = 0; round < 3; round += 1) {
+      await everywhere('brup')
+      for (const [node, uplink] of places)
+        expect(await lab.ok(node, ['ip', '-o', 'link', 'show', 'master', 'br0'])).toContain(` ${uplink}`)
+      await everywhere('brdown')
+      for (const [i, [node]] of places.entries())
+        expect(diffSnapshots(before[i] ?? '', await snapshot(lab, node))).toEqual([])
+      expect(await journals(lab)).toBe('')
+    }
+  })
+})
+
 const taps = Array.from({ length: 200 }, (_, i) => `tap${i}`)
 
 interface Outcome {
