@@ -14,11 +14,15 @@ export interface Stage {
   readonly release: () => void
 }
 
-/** The watchdog's pid, as soon as there is one. Undefined when the command ends without. */
+/** How long a watchdog is waited for, in milliseconds. */
+const patience = 1500
+
+/** Empty when the command ends without one. */
 async function watchdogPids({ scene, ended }: Stage): Promise<readonly number[]> {
+  const deadline = Date.now() + patience
   for (;;) {
     const found = watchdogs(scene.namespace)
-    if (found.length > 0 || ended()) return found
+    if (found.length > 0 || ended() || Date.now() > deadline) return found
     await delay(2)
   }
 }

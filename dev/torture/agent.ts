@@ -16,6 +16,8 @@ const ask = async (shell: Running, line: string): Promise<boolean> => {
 
 export async function startAgent(lab: Lab): Promise<Agent> {
   const shell = await lab.start('host', ['sh'])
+  // Until it answers it may be on its way into the host's namespaces.
+  await ask(shell, ':')
   let last: Promise<unknown> = Promise.resolve()
   return {
     pid: shell.pid,

@@ -165,7 +165,7 @@ export async function playCase(scene: Scene, played: Case): Promise<Finding> {
     outages,
     problems: [
       ...strays,
-      ...judgeNext(last, fault),
+      ...judgeNext(last, fault, scene.state.adopted),
       ...(hook === undefined ? [] : judgeHook(await (await hook)(), next === 'brdown --force')),
       ...judgeOutages(outages),
       ...(last.exit === 4 ? [] : await reachable(scene.lab)),

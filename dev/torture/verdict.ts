@@ -36,10 +36,13 @@ export function strayed({ line, exit, stderr, left }: Ending, places: readonly P
   return few(bad).map((each) => `after ${line} (exit ${exit}): ${each}`)
 }
 
-/** The next command must do what it is for. After somebody's rudeness it may also say what it cannot mend. */
-export function judgeNext(ending: Ending, fault: Fault): readonly string[] {
+/**
+ * The next command must do what it is for. After somebody's rudeness it may also say what it cannot mend, and a
+ * bridge that was there before brup is not brdown's to lower again.
+ */
+export function judgeNext(ending: Ending, fault: Fault, isAdopted: boolean): readonly string[] {
   const { line, exit, stderr } = ending
-  const mayEnd = isRude(fault) ? [0, 4] : [0]
+  const mayEnd = [0, ...(isRude(fault) ? [4] : []), ...(isAdopted && line !== 'brup' ? [3] : [])]
   return [
     ...(mayEnd.includes(exit) ? [] : [`${line} ended with ${exit}: ${stderr.trim()}`]),
     ...strayed(ending, [placeOf(line)]),

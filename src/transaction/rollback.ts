@@ -64,11 +64,16 @@ const tolerant = (options: Pick<ApplyOptions, 'onSpawn' | 'onSteps'>): typeof op
 
 /**
  * The bridge that a rollback may touch: the one that was there before, or the one with our mark. One that somebody
- * else made in the same instant is neither; then there is only what may be left of ours under its first name.
+ * else made in the same instant is neither; then there is only what may be left of ours under its first name. Where
+ * there is none at all, rules may be left that name it.
  */
 async function sidesNow(journal: Journal, before: NetworkState): Promise<Sides> {
   const named = { uplink: journal.uplink.name, bridge: journal.bridge }
   if (findLink(before, journal.bridge) !== undefined) return named
-  const bridge = findLink(await observeSides(named), journal.bridge)
-  return readMark(bridge)?.id === journal.id ? named : { ...named, bridge: temporaryNameOf(journal.id) }
+  const now = await observeSides(named)
+  const bridge = findLink(now, journal.bridge)
+  const first = temporaryNameOf(journal.id)
+  const isOurs =
+    bridge === undefined ? findLink(now, first) === undefined : readMark(bridge)?.id === journal.id
+  return isOurs ? named : { ...named, bridge: first }
 }

@@ -72,10 +72,18 @@ bar() {
   echo "$word" >"$dir/fired"
   mount --bind "$word" "$word" && mount -o remount,bind,ro "$word" && echo "$word" >"$dir/barred"
 }
+count() {
+  IFS='
+'
+  set -f
+  set -- $input
+  set +f
+  unset IFS
+  lines=$#
+}
 read -r kind at word <"$dir/fault"
-before=$(cat "$dir/count")
-lines=$(printf '%s\\n' "$input" | wc -l)
-if [ "\${rest#show}" != "$rest" ]; then lines=0; fi
+read -r before <"$dir/count"
+if [ "\${rest#show}" != "$rest" ]; then lines=0; else count; fi
 case " $* $input" in *' -force '*'neigh replace '*' nud probe' | *' -force '*'neigh replace '*' use') lines=0 ;; esac
 echo "$lines" >>"$dir/calls"
 case "$kind" in call-*)

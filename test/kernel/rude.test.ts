@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+
+import { faultyIp, shot } from '../helpers/faults.ts'
+import { inLab, linkOf, until } from '../helpers/tap.ts'
+import { reachable } from '../lab/reachable.ts'
+import { diffSnapshots } from '../lab/snapshot.ts'
+
+/** The rules that name eth0 have become br0's by then. */
+const afterSwitch = 27
+
+test('a bridge that somebody deletes in the middle of brup leaves no rule behind', async () => {
+  await inLab(async (lab) => {
+    await lab.ip('host', ['rule add oif eth0 pref 50 table 200', 'rule add iif eth0 pref 60 table 200'])
+    const before = await shot(lab)
+    const faulty = await faultyIp(lab)
+    const running = await faulty.start(['brup'], { kind: 'gate', at: afterSwitch })
+    await until('the gate', () => Promise.resolve(faulty.hit() !== ''))
+    expect((await linkOf(lab, 'eth0'))?.master).toBe('br0')
+    expect(await lab.ok('host', ['ip', 'rule'])).toContain('oif br0')
+    await lab.ip('host', 'link del br0')
+    faulty.open()
+    const { exit } = await running.exited
+    await running.closed
+    expect([exit, running.stderr()]).toEqual([1, expect.stringContaining('; everything was put back\n')])
+    expect(diffSnapshots(before, await shot(lab))).toEqual([])
+    expect(await reachable(lab)).toEqual([])
+  })
+})
