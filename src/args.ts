@@ -24,6 +24,9 @@ export interface BrupArgs extends ChangeArgs {
   readonly gateways: readonly IpAddress[]
   /** `undefined`: the configuration decides, else `defaultCheckGatewaySeconds`. */
   readonly checkGatewaySeconds: number | undefined
+  readonly trySeconds: number | undefined
+  /** Excludes everything that asks for a change. */
+  readonly accept: boolean
 }
 
 export interface BrdownArgs extends ChangeArgs {
@@ -73,6 +76,7 @@ export function parseArgs<Name extends CommandName>(
 const converters: { readonly [Name in CommandName]: (given: Given) => ArgsByCommand[Name] } = {
   brup: (given) => ({
     ...changeArgs(given),
+    ...trialArgs(given),
     uplink: maybe(given.one('uplink'), (text) => linkName(text, '--uplink')),
     addresses: addressesOf(given.all('address')),
     gateways: onePerFamily(given.all('gateway').map((text) => parseGateway(text, '--gateway'))),
@@ -82,6 +86,14 @@ const converters: { readonly [Name in CommandName]: (given: Given) => ArgsByComm
   brstatus: (given) => commonArgs(given),
   'qemu-ifup': (given) => hookArgs(given),
   'qemu-ifdown': (given) => hookArgs(given),
+}
+
+function trialArgs(given: Given): Pick<BrupArgs, 'trySeconds' | 'accept'> {
+  const accept = given.flag('accept')
+  const others = ['uplink', 'address', 'gateway', 'check-gateway', 'try', 'dry-run']
+  const other = others.find((name) => given.all(name).length > 0 || given.flag(name))
+  if (accept && other !== undefined) throw usageError(`--accept and --${other} exclude each other`)
+  return { accept, trySeconds: maybe(given.one('try'), (text) => seconds(text, '--try', 1)) }
 }
 
 const hookArgs = (given: Given): HookArgs => ({ tap: linkName(given.positional ?? '', 'tap') })
@@ -117,9 +129,9 @@ function onePerFamily(gateways: readonly IpAddress[]): readonly IpAddress[] {
   return gateways
 }
 
-function seconds(text: string, what: string): number {
-  if (!/^\d{1,4}$/u.test(text) || Number(text) > 3600)
-    throw usageError(`${what} ${JSON.stringify(text)} is not a whole number of seconds from 0 to 3600`)
+function seconds(text: string, what: string, least = 0): number {
+  if (!/^\d{1,4}$/u.test(text) || Number(text) < least || Number(text) > 3600)
+    throw usageError(`${what} ${JSON.stringify(text)} is not a whole number of seconds from ${least} to 3600`)
   return Number(text)
 }
 

@@ -1,6 +1,9 @@
 import type { ArgsByCommand } from './args.ts'
 import type { CommandName } from './options.ts'
 
+/** By which name a process knows that it is to watch over a change (argv[0]; no shell can give it by accident). */
+export const watchdogName = 'qemu-tap-hooks-watchdog'
+
 /** All that a command may know of its process. */
 export interface Host {
   readonly argv: readonly string[]
@@ -11,8 +14,16 @@ export interface Host {
   readonly stderr: (text: string) => void
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
+  /** The next line of stdin, or `undefined` at its end or when the signal comes first. */
+  readonly nextLine: (signal?: AbortSignal) => Promise<string | undefined>
+  /** Whether somebody can type: stdin is a terminal, and this process in its foreground. */
+  readonly stdinIsTerminal: boolean
+  /** What runs this program again, without arguments. */
+  readonly program: readonly string[]
   /** Aborted when SIGINT, SIGTERM or SIGHUP arrives; the reason is that name. */
   readonly signal: AbortSignal
+  /** The names of all that have arrived so far, in order. */
+  readonly received: readonly NodeJS.Signals[]
 }
 
 export interface Outcome {

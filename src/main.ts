@@ -1,22 +1,32 @@
 import { basename } from 'node:path'
+import { isatty } from 'node:tty'
 import { runCommand } from './cli.ts'
-import type { Command, Host } from './host.ts'
+import { watchdogName, type Command, type Host } from './host.ts'
 
 /** An entry point's whole work: the process becomes a Host, the result its exit code. */
-export async function main<Args>(command: Command<Args>): Promise<void> {
-  process.exitCode = await runCommand(command, hostOfProcess())
+export async function main<Args>(
+  command: Command<Args>,
+  watchdog?: (host: Host) => Promise<void>,
+): Promise<void> {
+  const host = hostOfProcess()
+  if (watchdog !== undefined && process.argv0 === watchdogName) await watchdog(host)
+  else process.exitCode = await runCommand(command, host)
 }
 
 function hostOfProcess(): Host {
+  const [node = '', script = '', ...argv] = process.argv
   return {
-    argv: process.argv.slice(2),
-    programName: basename(process.argv[1] ?? ''),
+    argv,
+    programName: basename(script),
+    program: [node, '--', script],
     env: process.env,
     stdout: writerTo(process.stdout),
     stderr: writerTo(process.stderr),
     stdoutIsTerminal: process.stdout.isTTY,
     stderrIsTerminal: process.stderr.isTTY,
-    signal: signalOfProcess(),
+    stdinIsTerminal: isatty(0),
+    nextLine: (signal) => nextLine(process.stdin, signal),
+    ...signalsOfProcess(),
   }
 }
 
@@ -28,12 +38,42 @@ function writerTo(stream: NodeJS.WriteStream): (text: string) => void {
   }
 }
 
+/** Reads only while somebody waits: otherwise an open stdin would keep the process from ending. */
+function nextLine(stream: NodeJS.ReadStream, signal?: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let text = ''
+    const finish = (line: string | undefined): void => {
+      stream.off('data', onData).off('end', onEnd).off('error', onEnd).pause()
+      signal?.removeEventListener('abort', onEnd)
+      resolve(line)
+    }
+    const onEnd = (): void => {
+      finish(undefined)
+    }
+    const onData = (chunk: Buffer): void => {
+      text += chunk.toString('utf8')
+      const [line = '', rest] = text.split(/\n(.*)/s)
+      if (rest === undefined) return
+      if (rest !== '') stream.unshift(Buffer.from(rest))
+      finish(line)
+    }
+    if (stream.readableEnded) {
+      resolve(undefined)
+      return
+    }
+    stream.on('data', onData).on('end', onEnd).on('error', onEnd).resume()
+    signal?.addEventListener('abort', onEnd)
+  })
+}
+
 /** The handlers stay for good: a second Ctrl-C must not kill the rollback that the first one began. */
-function signalOfProcess(): AbortSignal {
+function signalsOfProcess(): Pick<Host, 'signal' | 'received'> {
   const controller = new AbortController()
+  const received: NodeJS.Signals[] = []
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => {
+      received.push(name)
       controller.abort(name)
     })
-  return controller.signal
+  return { signal: controller.signal, received }
 }

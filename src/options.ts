@@ -38,6 +38,12 @@ const checkGateway: OptionSpec = {
   value: 'SECONDS',
   help: 'how long the gateway may take to answer before all is rolled back (default 5, 0: do not ask)',
 }
+const tryFor: OptionSpec = {
+  name: 'try',
+  value: 'SECONDS',
+  help: 'take it all back after SECONDS (1 to 3600) unless Enter or brup --accept keeps it',
+}
+const accept: OptionSpec = { name: 'accept', help: 'keep what a brup --try has on trial' }
 const force: OptionSpec = {
   name: 'force',
   help: 'go on although guests are attached; their taps are detached',
@@ -63,7 +69,10 @@ export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = {
     name: 'brup',
     summary: 'create a bridge and move the host onto it without losing its connections',
     positional: bridge('the bridge to create (default: default_bridge of the configuration, br0)'),
-    options: [uplink, address, gateway, checkGateway, dryRun, json, quiet, verbose, config, help, version],
+    options: [
+      ...[uplink, address, gateway, checkGateway, tryFor, accept],
+      ...[dryRun, json, quiet, verbose, config, help, version],
+    ],
   },
   brdown: {
     name: 'brdown',

@@ -2,15 +2,16 @@ import type { BrdownArgs } from '../args.ts'
 import { CommandError, refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
-import { tapHolders } from '../kernel/process.ts'
 import { loweredGoal } from '../plan/lowered-goal.ts'
 import { readMark } from '../plan/marks.ts'
 import { makePlan } from '../plan/planner.ts'
 import { rebase } from '../plan/rebase.ts'
 import { absentOutcome, loweredOutcome, planOutcome } from '../report/outcome.ts'
-import { findLink, portsOf, type NetworkState } from '../state.ts'
+import { findLink, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
 import { deleteJournal, type Journal } from '../transaction/journal.ts'
+import { guestsOn, guestTexts } from '../transaction/guests.ts'
+import { takeBackPending } from '../transaction/recover.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { inSession, type Session } from './session.ts'
 import { bridgeOf } from './wish.ts'
@@ -20,35 +21,40 @@ export const brdown: Command<BrdownArgs> = {
   bridge: bridgeOf,
   run: async (args, host) => {
     const bridge = bridgeOf(args, host)
-    return inSession(host, { ...args, name: 'brdown', bridge }, (session) =>
-      lower({ ...args, bridge }, session),
-    )
+    return inSession(host, {
+      ...args,
+      name: 'brdown',
+      bridge,
+      work: async (session) => lower({ ...args, bridge }, session),
+    })
   },
 }
 
-async function lower(
-  args: Omit<BrdownArgs, 'bridge'> & { bridge: string },
-  session: Session,
-): Promise<Outcome> {
+type LowerArgs = Omit<BrdownArgs, 'bridge'> & { readonly bridge: string }
+
+async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   const { bridge } = args
   const { journal } = session
-  if (journal?.raised === undefined) return nothingRaised(bridge)
+  if (journal === undefined) return nothingRaised(bridge)
   const sides = { uplink: journal.uplink.name, bridge }
   const before = await observeSides(sides)
   refuseStranger(before, journal)
-  const guests = attached(before, sides, journal.original)
+  const guests = guestTexts(guestsOn(before, sides, journal.original))
   if (guests.length > 0 && !args.force)
     throw new CommandError('refused', `${bridge} still has guests`, {
       hint: 'end them, or take their taps away with --force',
       differences: guests,
     })
-  const goal = rebase(
-    loweredGoal(before, { sides, original: journal.original, raised: journal.raised }),
-    before,
-    sides,
-  )
+  const { original, raised } = journal
+  // What is on trial is taken back: there is nothing yet to be carried over.
+  const wanted = raised === undefined ? original : loweredGoal(before, { sides, original, raised })
+  const goal = rebase(wanted, before, sides)
   const plan = makePlan(before, goal, sides)
   if (args.dryRun) return planOutcome(plan, sides, bootSeconds())
+  if (raised === undefined) {
+    await takeBackPending(session.runDir, journal, session)
+    return loweredOutcome(plan, sides)
+  }
   await runChange({
     ...session,
     journal: { ...journal, pending: { command: 'brdown', before } },
@@ -79,21 +85,4 @@ function refuseStranger(state: NetworkState, journal: Journal): void {
     `${journal.bridge} is not the bridge that brup made: it does not carry its mark`,
     `if it may go: ip link del ${journal.bridge}, then brdown again`,
   )
-}
-
-/** One line for each port that came since brup: a tap with who holds it, or whatever else was added. */
-function attached(
-  state: NetworkState,
-  { uplink, bridge }: { uplink: string; bridge: string },
-  original: NetworkState,
-): readonly string[] {
-  const old = new Set(portsOf(original, bridge).map(({ name }) => name))
-  const ports = portsOf(state, bridge).filter(({ name }) => name !== uplink && !old.has(name))
-  if (ports.length === 0) return []
-  const holders = tapHolders()
-  return ports.map(({ name }) => {
-    const mine = holders.filter(({ tap }) => tap === name)
-    const who = mine.map(({ pid, command }) => `pid ${pid} (${command})`).join(', ')
-    return `${name}: ${who === '' ? 'held by no process' : `held by ${who}`}`
-  })
 }

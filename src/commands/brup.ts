@@ -21,7 +21,10 @@ import { prepareGatewayCheck } from '../transaction/gateway-check.ts'
 import { writeJournal, type Journal } from '../transaction/journal.ts'
 import { namespaceInode } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
+import { beginTrial } from '../transaction/trial.ts'
+import { attachAgain } from './attach.ts'
 import { inSession, type Session } from './session.ts'
+import { accept, awaitVerdict, refuseOnTrial } from './trial.ts'
 import { bridgeOf, wishOf, type Wish } from './wish.ts'
 
 export const brup: Command<BrupArgs> = {
@@ -29,14 +32,22 @@ export const brup: Command<BrupArgs> = {
   bridge: bridgeOf,
   run: async (args, host) => {
     const wish = wishOf(args, loadConfig(args.config, host.env))
-    return inSession(host, { ...args, name: 'brup', bridge: wish.bridge }, (session) =>
-      raise({ ...wish, dryRun: args.dryRun }, session),
-    )
+    const { bridge } = wish
+    const { dryRun } = args
+    return inSession(host, {
+      ...args,
+      name: 'brup',
+      bridge,
+      work: async (session) => (args.accept ? accept(session, bridge) : raise({ ...wish, dryRun }, session)),
+      afterwards: async (outcome, session) => awaitVerdict(host, session, { bridge, outcome }),
+    })
   },
 }
 
 async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session): Promise<Outcome> {
-  const { bridge } = wish
+  const { bridge, trySeconds } = wish
+  const { runDir } = session
+  refuseOnTrial(session.journal)
   if (session.journal !== undefined) return alreadyRaised(wish, session.journal)
   const sides = { uplink: wish.uplink ?? defaultUplink(await observe([])) ?? missingUplink(), bridge }
   const before = await observeSides(sides)
@@ -56,9 +67,11 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
     goal,
     check,
     commit: (raised) => {
-      writeJournal(session.runDir, { ...journal, pending: undefined, raised })
+      if (trySeconds === undefined) writeJournal(runDir, { ...journal, pending: undefined, raised })
+      else beginTrial(runDir, journal, { seconds: trySeconds, raised })
     },
   })
+  await attachAgain(session, bridge)
   return raisedOutcome(plan, sides)
 }
 

@@ -3,9 +3,9 @@ import { bridgeForTap, loadConfig } from '../config.ts'
 import { CommandError, refusal } from '../errors.ts'
 import type { Command, Host } from '../host.ts'
 import type { Link } from '../state.ts'
-import type { IpStep } from '../step.ts'
 import { isLockHeld } from '../transaction/holder.ts'
 import { runDirOf } from '../transaction/run-dir.ts'
+import { attachSteps } from './attach.ts'
 import { requirePrivilege } from './session.ts'
 import { applyHook, linkNamed, quietLinks, requireTap, type Wait } from './tap.ts'
 
@@ -38,19 +38,6 @@ function requireBridge(links: readonly Link[], tap: string, name: string): Link 
     throw refusal(`${tap} is already a port of ${master}`, `take it out first: ip link set ${tap} nomaster`)
   return bridge
 }
-
-/**
- * Before it goes up: no IPv6 address of its own (in one message with `up` it would still get a tentative one), the
- * bridge's MTU (a smaller one would shrink the bridge), and a MAC higher than any real one, so that no bridge
- * ever takes it for its own (br_stp_recalculate_bridge_id()).
- */
-const attachSteps = ({ name, mac }: Link, bridge: Link): readonly IpStep[] => [
-  { op: 'link.addrgenmode', dev: name, mode: 'none' },
-  { op: 'link.mtu', dev: name, mtu: bridge.mtu },
-  { op: 'link.mac', dev: name, mac: `fe${mac.slice(2)}` },
-  { op: 'link.master', dev: name, master: bridge.name },
-  { op: 'link.up', dev: name },
-]
 
 /** The bridge is being changed: wait for the end, and say so if the tap did not live through it. */
 async function confirm(tap: string, wait: Wait): Promise<void> {

@@ -9,6 +9,7 @@ import type { Journal } from '../transaction/journal.ts'
 import { withLock } from '../transaction/lock.ts'
 import { recover, settledJournal } from '../transaction/recover.ts'
 import { makeRunDir, runDirOf } from '../transaction/run-dir.ts'
+import { watchdogFor, type Watchdog } from '../transaction/watchdog.ts'
 
 /** What a command that changes the network works with, the lock held and older wreckage cleared away. */
 export interface Session {
@@ -18,44 +19,66 @@ export interface Session {
   readonly say: (line: string) => void
   /** Told the steps about to be applied; prints them with `--verbose`. */
   readonly show: (steps: readonly Step[]) => void
+  /** A watchdog that takes the change back should this process die in the middle of it. */
+  readonly watchdog: Watchdog
+  readonly guard: Watchdog['start']
+  readonly isQuiet: boolean
 }
 
-interface SessionOptions {
+export interface SessionOptions<T> {
   readonly name: string
   readonly bridge: string
   readonly quiet: boolean
   readonly verbose: boolean
   readonly dryRun: boolean
+  /** With the lock held. */
+  readonly work: (session: Session) => Promise<T>
+  /** With the lock free again, but the watchdog still there. */
+  readonly afterwards?: (result: T, session: Session) => Promise<T>
 }
 
 /**
  * Lock, recover, work. Throws exit 3 without the right to change the network, 5 when the lock stays held. A dry
  * run changes nothing, so it needs neither the right nor the lock, and recovers nothing.
  */
-export async function inSession<T>(
-  host: Host,
-  { name, bridge, quiet, verbose, dryRun }: SessionOptions,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const say = (line: string): void => {
-    if (!quiet) host.stderr(`${name}: ${line}\n`)
-  }
-  const show = (steps: readonly Step[]): void => {
-    const now = bootSeconds()
-    if (verbose) host.stderr(steps.map((step) => `${stepCommand(step, now)}\n`).join(''))
-  }
-  if (dryRun) {
-    const runDir = runDirOf(host.env)
-    return work({ runDir, signal: host.signal, say, show, journal: await settledJournal(runDir, bridge) })
-  }
-  requirePrivilege(name)
-  const runDir = makeRunDir(host.env)
+export async function inSession<T>(host: Host, options: SessionOptions<T>): Promise<T> {
+  const { name, bridge, dryRun, work, afterwards } = options
+  if (!dryRun) requirePrivilege(name)
+  const runDir = dryRun ? runDirOf(host.env) : makeRunDir(host.env)
+  const tools = { runDir, signal: host.signal, isQuiet: options.quiet, ...voices(host, options) }
+  const { say } = tools
+  const watchdog = watchdogFor({ program: host.program, runDir, bridge, say })
+  const guard = watchdog.start
+  const sessionWith = (journal: Journal | undefined): Session => ({ ...tools, watchdog, guard, journal })
+  if (dryRun) return work(sessionWith(await settledJournal(runDir, bridge)))
   const onWait = (pid: number): void => {
     say(`waiting for another command (pid ${pid})`)
   }
-  return withLock({ runDir, signal: host.signal, onWait }, async () =>
-    work({ runDir, signal: host.signal, say, show, journal: await recover(runDir, bridge, say) }),
-  )
+  try {
+    const inLock = async (): Promise<[T, Session]> => {
+      const session = sessionWith(await recover(runDir, bridge, { say, guard }))
+      return [await work(session), session]
+    }
+    const [result, session] = await withLock({ runDir, signal: host.signal, onWait }, inLock)
+    return afterwards === undefined ? result : await afterwards(result, session)
+  } finally {
+    watchdog.stop()
+  }
+}
+
+function voices(
+  host: Host,
+  { name, quiet, verbose }: { name: string; quiet: boolean; verbose: boolean },
+): Pick<Session, 'say' | 'show'> {
+  return {
+    say: (line) => {
+      if (!quiet) host.stderr(`${name}: ${line}\n`)
+    },
+    show: (steps) => {
+      const now = bootSeconds()
+      if (verbose) host.stderr(steps.map((step) => `${stepCommand(step, now)}\n`).join(''))
+    },
+  }
 }
 
 export function requirePrivilege(name: string): void {

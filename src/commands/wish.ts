@@ -11,6 +11,7 @@ export interface Wish {
   readonly addresses: readonly Cidr[]
   readonly gateways: readonly IpAddress[]
   readonly checkGatewaySeconds: number
+  readonly trySeconds: number | undefined
 }
 
 interface BridgeArgs {
@@ -32,6 +33,7 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     uplink: args.uplink ?? configured?.uplink,
     addresses: args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? []),
     gateways: args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? []),
+    trySeconds: args.trySeconds,
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
   }
 }

@@ -25,6 +25,13 @@ export function startTimeOf(pid: number): string | undefined {
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
+/** Whether this process may read from its terminal: fields 5 and 8 of /proc/PID/stat, its group and the terminal's. */
+export function isInForeground(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'latin1')
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return group === foreground
+}
+
 export function ownId(): ProcessId {
   const pid = Number(readlinkSync('/proc/self'))
   return { pid, startTime: startTimeOf(pid) ?? '' }

@@ -9,6 +9,10 @@ export interface StatusView {
   readonly holders: readonly { readonly tap: string; readonly pid: number; readonly command: string }[]
   readonly journal: JournalView
   readonly locked: boolean
+  /** Seconds that a trial has left. */
+  readonly trial: number | undefined
+  /** Taps that were taken off the bridge when it was taken back. */
+  readonly detached: readonly string[]
 }
 
 type JournalView =
@@ -44,24 +48,30 @@ export function statusOutcome(view: StatusView): Outcome {
     addresses,
     ports,
     pending: pendingText(view) ?? null,
+    trial: view.trial === undefined ? null : { secondsLeft: Math.ceil(view.trial) },
+    detached: view.detached.map((name) => ({ name, holders: holdersOf(name, view) })),
     journal: journalView(view),
   }
   return { text: textOf(view, { link, ports, addresses }), json }
 }
 
-const portView = (port: Link, { holders, journal }: StatusView): Port => ({
+const portView = (port: Link, view: StatusView): Port => ({
   name: port.name,
   role:
-    journal.kind === 'usable' && journal.journal.uplink.name === port.name
+    view.journal.kind === 'usable' && view.journal.journal.uplink.name === port.name
       ? 'uplink'
       : port.kind === 'tun'
         ? 'tap'
         : 'other',
   carrier: port.carrier,
-  holders: holders.filter(({ tap }) => tap === port.name).map(({ pid, command }) => ({ pid, command })),
+  holders: holdersOf(port.name, view),
 })
 
-function pendingText({ journal, locked, bridge, state }: StatusView): string | undefined {
+const holdersOf = (name: string, { holders }: StatusView): Port['holders'] =>
+  holders.filter(({ tap }) => tap === name).map(({ pid, command }) => ({ pid, command }))
+
+function pendingText({ journal, locked, bridge, state, trial }: StatusView): string | undefined {
+  if (trial !== undefined && trial > 0) return undefined
   const command = journal.kind === 'usable' ? journal.journal.pending?.command : undefined
   if (command !== undefined)
     return locked
@@ -97,6 +107,9 @@ function textOf(view: StatusView, { link, ports, addresses }: Parts): string {
   ]
   const pending = pendingText(view)
   if (pending !== undefined) lines.push(`  pending: ${pending}`)
+  if (view.trial !== undefined && view.trial > 0)
+    lines.push(`  on trial: ${Math.ceil(view.trial)} s left (brup ${view.bridge} --accept keeps it)`)
+  for (const name of view.detached) lines.push(`  detached ${detachedText(name, view)}`)
   if (view.journal.kind === 'unusable') lines.push(`  journal: ${view.journal.path} ${view.journal.reason}`)
   return `${lines.join('\n')}\n`
 }
@@ -110,10 +123,16 @@ const linkText = (link: Link): string =>
     ...(readMark(link) === undefined ? [] : ['made by brup']),
   ].join(', ')
 
+const detachedText = (name: string, view: StatusView): string =>
+  [name, ...holderTexts(holdersOf(name, view)), `the next brup ${view.bridge} attaches it`].join(', ')
+
+const holderTexts = (holders: Port['holders']): readonly string[] =>
+  holders.map(({ pid, command }) => `pid ${pid} ${command}`)
+
 const portText = ({ name, role, carrier, holders }: Port): string =>
   [
     `${name} (${role})`,
     ...(carrier ? [] : ['no carrier']),
-    ...holders.map(({ pid, command }) => `pid ${pid} ${command}`),
+    ...holderTexts(holders),
     ...(role === 'tap' && holders.length === 0 ? ['held by no process'] : []),
   ].join(', ')

@@ -22,6 +22,8 @@ export interface Change {
   readonly plan: Plan
   readonly goal: NetworkState
   readonly signal: AbortSignal
+  /** Called before the first change. */
+  readonly guard: () => Promise<void>
   readonly say: (line: string) => void
   readonly show: (steps: readonly Step[]) => void
   /** Runs after the switch, before anything is taken from the old side; throws to take it back. */
@@ -35,6 +37,7 @@ export interface Change {
  * everything was put back, 4 when not. The lock is held by the caller.
  */
 export async function runChange(change: Change): Promise<NetworkState> {
+  await change.guard()
   writeJournal(change.runDir, change.journal)
   try {
     const state = await perform(change)

@@ -32,6 +32,8 @@ const journalSchema = v.object({
       command: v.picklist(['brup', 'brdown']),
       before: stateSchema,
       child: v.optional(processSchema),
+      /** Applied and verified; taken back at that second of CLOCK_MONOTONIC, unless accepted. */
+      trial: v.optional(v.object({ until: v.number(), raised: stateSchema })),
     }),
   ),
 })

@@ -1,21 +1,35 @@
 import { CommandError, refusal } from '../errors.ts'
-import { endProcess } from '../kernel/process.ts'
+import { endProcess, type ProcessId } from '../kernel/process.ts'
 import { observe } from '../kernel/observe.ts'
 import { findLink } from '../state.ts'
+import { rememberDetached } from './detached-taps.ts'
+import { guestsOn, guestTexts } from './guests.ts'
 import { deleteJournal, journalledBridges, readJournal, writeJournal, type Journal } from './journal.ts'
 import { rollBack } from './rollback.ts'
+import { isOnTrial } from './trial.ts'
 
-type Say = (line: string) => void
+interface RecoverOptions {
+  readonly say: (line: string) => void
+  /** Called before anything is taken back. */
+  readonly guard?: () => Promise<void>
+  /** Whether a trial ends although its time is not over. */
+  readonly trialsToo?: boolean
+}
 
 /**
- * Takes back what a command that died had under way, for every bridge of this namespace. Returns the journal of
- * `bridge` as it is then. Throws: exit 3 for a journal that cannot be used, 4 for a rollback that stays incomplete.
+ * Takes back what a command that died had under way, and trials whose time is over, for every bridge of this
+ * namespace. Returns the journal of `bridge` as it is then. Throws: exit 3 for a journal that cannot be used, 4 for a rollback that stays incomplete.
  */
-export async function recover(runDir: string, bridge: string, say: Say): Promise<Journal | undefined> {
+export async function recover(
+  runDir: string,
+  bridge: string,
+  options: RecoverOptions,
+): Promise<Journal | undefined> {
+  const { say, trialsToo } = options
   for (const name of journalledBridges(runDir)) {
     const sight = readJournal(runDir, name)
-    if (sight.kind === 'usable' && sight.journal.pending !== undefined)
-      await recoverOne(runDir, sight.journal, say)
+    if (sight.kind === 'usable' && (trialsToo === true || !isOnTrial(sight.journal)))
+      await takeBackPending(runDir, sight.journal, options)
     if (sight.kind === 'unusable' && name !== bridge)
       say(`the journal ${sight.path} ${sight.reason}; it is left alone`)
   }
@@ -28,7 +42,7 @@ export async function recover(runDir: string, bridge: string, say: Say): Promise
 export async function settledJournal(runDir: string, bridge: string): Promise<Journal | undefined> {
   const journal = usableJournal(runDir, bridge)
   if (journal !== undefined) await refuseForeign(runDir, journal)
-  if (journal?.pending === undefined) return journal
+  if (journal?.pending === undefined || isOnTrial(journal)) return journal
   throw refusal(
     `an unfinished ${journal.pending.command} of ${bridge} would be taken back first`,
     'run it without --dry-run',
@@ -56,22 +70,48 @@ async function refuseForeign(runDir: string, journal: Journal): Promise<void> {
   )
 }
 
-async function recoverOne(runDir: string, journal: Journal, say: Say): Promise<void> {
+/** Throws exit 4 when it stays incomplete: it is in the journal still. */
+export async function takeBackPending(
+  runDir: string,
+  journal: Journal,
+  { say, guard }: RecoverOptions,
+): Promise<void> {
   const { pending, bridge } = journal
   if (pending === undefined) return
   await refuseForeign(runDir, journal)
+  await guard?.()
   if (pending.child !== undefined) await endProcess(pending.child)
-  say(`${bridge}: taking back what an unfinished ${pending.command} left`)
-  const onSpawn = (child: { pid: number; startTime: string }): void => {
-    writeJournal(runDir, { ...journal, pending: { ...pending, child } })
+  say(
+    pending.trial === undefined
+      ? `${bridge}: taking back what an unfinished ${pending.command} left`
+      : `${bridge}: taking back what was on trial`,
+  )
+  const sides = { uplink: journal.uplink.name, bridge }
+  const guests = guestsOn(await observe([]), sides, pending.before)
+  rememberDetached(runDir, bridge, guests)
+  const taken = guestTexts(guests)
+  const { command, before } = pending
+  const record = (child?: ProcessId): void => {
+    writeJournal(runDir, { ...journal, pending: { command, before, child } })
   }
-  const { differences } = await rollBack(journal, pending.before, { onSpawn })
+  if (pending.trial !== undefined) endInJournal(record)
+  const { differences } = await rollBack(journal, before, { onSpawn: record })
+  for (const guest of taken) say(`taken off ${bridge}: ${guest}`)
   if (differences.length > 0)
     throw new CommandError('incomplete', `an unfinished ${pending.command} could not be taken back whole`, {
       hint: 'mend what is listed, then run it again',
       differences,
     })
   endPending(runDir, journal)
+}
+
+/** From here on it is no trial: whoever finds us dead goes on with it at once. Else, when its time is over. */
+function endInJournal(record: () => void): void {
+  try {
+    record()
+  } catch {
+    // A run directory that is full is no reason to leave the network as it is.
+  }
 }
 
 /** The change under way is over and taken back: the journal is as it was before it. */

@@ -29,10 +29,15 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: 'call-refuse' | 'call-hang' | 'call-die' }
   /** strace(1) injects this into that `ip`: `sendmsg:error=EPERM:when=3`. */
   | { readonly kind: 'call-inject'; readonly inject: string }
-  /** The command gets the signal, and again whenever it changes something later; `ip` goes on with that line. */
+  /**
+   * The command gets the signal, and again whenever it changes something later; `ip` goes on with that line. KILL
+   * takes its watchdog along.
+   */
   | { readonly kind: 'signal'; readonly signal: 'INT' | 'TERM' | 'HUP' | 'KILL' }
-  /** The command is killed; `ip` goes on so slowly that the next command still meets it. */
+  /** The command and its watchdog are killed; `ip` goes on so slowly that the next command still meets it. */
   | { readonly kind: 'linger' }
+  /** The command alone is killed; `ip` goes on as slowly, and its watchdog meets it. */
+  | { readonly kind: 'watched' }
   /** As soon as the lines before it are done, the setting cannot be written, until `ip` is next told to change something. */
   | { readonly kind: 'read-only'; readonly path: string }
 )
@@ -67,6 +72,14 @@ END
 refuse() {
   printf 'RTNETLINK answers: Operation not permitted\\nCommand failed -:%s\\n' "$1" >&2
   exit 1
+}
+strike() {
+  if [ "$kind" != watched ] && [ "$word" = KILL ]; then
+    for child in $(cat "/proc/$PPID/task/$PPID/children"); do
+      if grep -qs qemu-tap-hooks-watchdog "/proc/$child/cmdline"; then kill -s KILL "$child"; fi
+    done
+  fi
+  kill -s "$word" "$PPID"
 }
 bar() {
   echo "$word" >"$dir/fired"
@@ -104,7 +117,7 @@ if [ "$lines" -eq 0 ]; then tell "$@"; fi
 if [ -e "$dir/fired" ]; then
   case "$kind" in
     refuse-all) refuse 1 ;;
-    signal) kill -s "$word" "$PPID" ;;
+    signal) strike ;;
   esac
   if [ -e "$dir/barred" ]; then umount "$(cat "$dir/barred")"; rm "$dir/barred"; fi
   tell "$@"
@@ -133,8 +146,8 @@ case "$kind" in
     ;;
 esac
 echo $$ >"$dir/orphan"
-kill -s "$word" "$PPID"
-if [ "$kind" = linger ]; then
+strike
+if [ "$kind" = linger ] || [ "$kind" = watched ]; then
   rm -f "$dir/fifo"
   mkfifo "$dir/fifo"
   printf '%s\\n' "$input" | while read -r each; do printf '%s\\n' "$each"; sleep 0.05; done >"$dir/fifo" &
@@ -148,7 +161,8 @@ const faultWords = (fault: Fault): string => {
     case 'signal':
       return `signal ${fault.at} ${fault.signal}`
     case 'linger':
-      return `linger ${fault.at} KILL`
+    case 'watched':
+      return `${fault.kind} ${fault.at} KILL`
     case 'read-only':
       return `read-only ${fault.at} ${fault.path}`
     case 'call-inject':

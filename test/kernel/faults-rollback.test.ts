@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { bin, faultyIp, shot, type Faulty } from '../helpers/faults.ts'
+import { reachableSoon } from '../helpers/soon.ts'
 import { openLab, type Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
@@ -91,7 +92,7 @@ test.each(killedAt)(
       await faulty.run(['brup'], { kind: 'signal', signal: 'KILL', at })
       const { exit } = await faulty.run(['brdown'], { kind: 'signal', signal: 'KILL', at: line })
       const hit = faulty.hit()
-      const silent = await reachable(lab)
+      const { silent } = await reachableSoon(lab)
       const next = await lab.run('host', [bin('brdown')])
       const wrong = next.exit === 0 ? [] : [`exit ${next.exit}: ${next.stderr}`]
       const lived = hit === '' || exit === 137 ? [] : [`not killed: exit ${exit}`]

@@ -1,7 +1,11 @@
-import { expect, test } from 'vitest'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { describe, expect, test } from 'vitest'
 
 import { bin, shot } from '../helpers/faults.ts'
 import { reachableSoon } from '../helpers/soon.ts'
+import { until } from '../helpers/tap.ts'
+import { watchdogs } from '../helpers/watchdog.ts'
 import { openLab, type Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
@@ -52,54 +56,102 @@ async function openScene(): Promise<Scene> {
 }
 
 // In the lab, so that nothing but the kernel's clock lies between. The second one counts from when it has the lock.
-const scripts = [
-  '"$1" & pid=$!; sleep "$2"; kill -9 $pid; wait $pid',
-  '"$1" & pid=$!; until [ -e /run/qemu-tap-hooks/*/lock.lock ] || ! kill -0 $pid; do sleep 0.002; done; sleep "$2"; kill -9 $pid; wait $pid',
+const waits = [
+  'sleep "$2"',
+  'until [ -e /run/qemu-tap-hooks/*/lock.lock ] || ! kill -0 $pid; do sleep 0.002; done; sleep "$2"',
 ] as const
 
-interface Verdict {
+const killing = {
+  command: 'kill -9 $pid',
+  /** Both at one moment: the command is stopped while its watchdog is looked for. */
+  both: `kill -STOP $pid
+for child in $(cat /proc/$pid/task/$pid/children 2>/dev/null); do
+  name=$(tr '\\0' ' ' </proc/$child/cmdline) && case $name in qemu-tap-hooks-watchdog*) kill -9 $pid $child ;; esac
+done
+kill -9 $pid`,
+} as const
+
+/** Says whether a change was under way. */
+const killScript = (from: 0 | 1, whom: keyof typeof killing): string =>
+  `"$1" & pid=$!; ${waits[from]}; ${killing[whom]}; grep -ls '"pending"' /run/qemu-tap-hooks/*/journal-*; wait $pid`
+
+interface Round {
+  readonly command: Name
+  /** 0 at the start of the command or when it has the lock, 1 after as long as it takes as a whole. */
+  readonly moment: number
+  readonly from: 0 | 1
+  readonly next: Name
+}
+
+interface Killed {
+  readonly where: string
   /** Whether the command lived to its end. */
   readonly ended: boolean
   readonly underWay: boolean
-  /** Until the host was reachable. */
+}
+
+async function kill(scene: Scene, round: Round, whom: keyof typeof killing): Promise<Killed> {
+  const { lab, duration } = scene
+  const { command, moment, from } = round
+  await lab.ok('host', [bin(opposite[command])])
+  const seconds = ((moment * duration[command]) / 1000).toFixed(4)
+  const { exit, stdout } = await lab.run('host', [
+    ...['sh', '-c', killScript(from, whom), 'kill'],
+    ...[bin(command), seconds],
+  ])
+  const where = `${command} killed after ${seconds} s (from ${from})`
+  return { where, ended: exit !== 137, underWay: stdout.includes('journal-') }
+}
+
+interface Verdict extends Killed {
+  /** Until the host was as it should be. */
   readonly milliseconds: number
   readonly problems: readonly string[]
 }
 
-interface Round {
-  readonly command: Name
-  readonly next: Name
-  /** 0 at the start of the command or when it has the lock, 1 after as long as it takes as a whole. */
-  readonly moment: number
-  readonly from: 0 | 1
+/** Its watchdog takes it back; long before that the host is reachable. */
+async function watchedRound(scene: Scene, round: Round): Promise<Verdict> {
+  const { lab, after } = scene
+  const killed = await kill(scene, round, 'command')
+  const start = performance.now()
+  const { silent } = await reachableSoon(lab)
+  const before = after[opposite[round.command]]
+  const isDone = async (): Promise<boolean> => {
+    const now = await shot(lab)
+    return now === before || (!killed.underWay && now === after[round.command])
+  }
+  while (!(await isDone()) && performance.now() - start < 10_000) await delay(5)
+  const milliseconds = Math.round(performance.now() - start)
+  await until('no watchdog is left', async () => (await watchdogs(lab)).length === 0)
+  const now = await shot(lab)
+  const left = now === after[round.command] && !killed.underWay ? [] : diffSnapshots(before, now)
+  return { ...killed, milliseconds, problems: [...silent, ...left, ...(await reachable(lab))] }
 }
 
-/** Kills the command, looks whether the host is reachable, runs the next one, and looks whether it is as it should be. */
-async function round(scene: Scene, { command, next, moment, from }: Round): Promise<Verdict> {
-  const { lab, after, duration } = scene
-  await lab.ok('host', [bin(opposite[command])])
-  const seconds = ((moment * duration[command]) / 1000).toFixed(4)
-  const { exit } = await lab.run('host', ['sh', '-c', scripts[from], 'kill', bin(command), seconds])
+/** Nobody is left to take it back: the host is reachable as it is, and the next command does. */
+async function unwatchedRound(scene: Scene, round: Round): Promise<Verdict> {
+  const { lab, after } = scene
+  const { next, command } = round
+  const killed = await kill(scene, round, 'both')
   const { silent, milliseconds } = await reachableSoon(lab)
-  const recovery = await lab.run('host', [bin(next)])
-  const underWay = recovery.stderr.includes(`what an unfinished ${command} left`)
-  const wrong = recovery.exit === 0 ? [] : [`exit ${recovery.exit}: ${recovery.stderr}`]
+  const { exit, stderr } = await lab.run('host', [bin(next)])
+  const said = stderr.includes(`what an unfinished ${command} left`)
+  const wrong = exit === 0 && said === killed.underWay ? [] : [`${next}: exit ${exit}: ${stderr}`]
   const left = [...diffSnapshots(after[next], await shot(lab)), ...(await reachable(lab))]
-  const problems = [...silent, ...wrong, ...left].slice(0, 6)
-  const where = `${command} killed after ${seconds} s (from ${from}), then ${next}`
-  const lines = problems.map((each) => `${where}: ${each}`)
-  return { ended: exit !== 137, underWay, milliseconds, problems: lines }
+  return { ...killed, milliseconds, problems: [...silent, ...wrong, ...left] }
 }
+
+type Play = (scene: Scene, round: Round) => Promise<Verdict>
 
 /** Rounds until enough of them killed something. */
-async function killRounds(command: Name): Promise<readonly Verdict[]> {
+async function killRounds(command: Name, play: Play): Promise<readonly Verdict[]> {
   const scene = await openScene()
   const found: Verdict[] = []
   try {
     for (const [index, moment] of momentsOf(seed, 4 * count).entries()) {
       if (found.length === count || found.some(({ problems }) => problems.length > 0)) break
       const next = index % 2 === 0 ? 'brup' : 'brdown'
-      const verdict = await round(scene, { command, next, moment, from: index % 4 < 2 ? 0 : 1 })
+      const verdict = await play(scene, { command, next, moment, from: index % 4 < 2 ? 0 : 1 })
       if (!verdict.ended || verdict.problems.length > 0) found.push(verdict)
     }
   } finally {
@@ -108,19 +160,28 @@ async function killRounds(command: Name): Promise<readonly Verdict[]> {
   return found
 }
 
-test.each(['brup', 'brdown'] as const)(
-  `%s is killed at ${count} random moments (seed ${seed}): reachable, and the next command takes it back`,
-  async (command) => {
-    const verdicts = await killRounds(command)
-    const underWay = verdicts.filter((verdict) => verdict.underWay).length
-    const slowest = Math.max(...verdicts.map(({ milliseconds }) => milliseconds))
-    console.log(
-      `seed ${seed}: ${command} killed ${verdicts.length} times, ${underWay} with a change under way; ` +
-        `reachable after ${slowest} ms at most`,
-    )
-    expect(verdicts.flatMap(({ problems }) => problems)).toEqual([])
-    expect(verdicts.length).toBe(count)
-    expect(underWay).toBeGreaterThanOrEqual(leastUnderWay * count)
-  },
-  count * 20_000,
-)
+const plays: readonly (readonly [string, Play])[] = [
+  ['its watchdog puts back the state before', watchedRound],
+  ['with its watchdog: reachable, and the next command puts it back', unwatchedRound],
+]
+
+describe.each(['brup', 'brdown'] as const)('%s killed', (command) => {
+  test.each(plays)(
+    `at ${count} random moments (seed ${seed}): %s`,
+    async (_, play) => {
+      const verdicts = await killRounds(command, play)
+      const underWay = verdicts.filter((verdict) => verdict.underWay)
+      const slowest = Math.max(...underWay.map(({ milliseconds }) => milliseconds))
+      const what = play === watchedRound ? 'the state before was back' : 'reachable'
+      console.log(
+        `seed ${seed}: ${command} killed ${verdicts.length} times, ${underWay.length} with a change under way; ` +
+          `${what} after ${slowest} ms at most`,
+      )
+      const lines = verdicts.flatMap(({ where, problems }) => problems.map((each) => `${where}: ${each}`))
+      expect(lines.slice(0, 6)).toEqual([])
+      expect(verdicts.length).toBe(count)
+      expect(underWay.length).toBeGreaterThanOrEqual(leastUnderWay * count)
+    },
+    count * 20_000,
+  )
+})

@@ -23,6 +23,8 @@ const bare = {
   quiet: false,
   verbose: false,
   config: undefined,
+  trySeconds: undefined,
+  accept: false,
 }
 const v4 = { family: 4, text: '10.0.0.5', prefixLength: 24 }
 const v6 = { family: 6, text: 'fd00::5', prefixLength: 64 }
@@ -40,6 +42,8 @@ describe('brup', () => {
     ['--gateway 10.0.0.1 --gateway fd00::1', { gateways: [{ text: '10.0.0.1' }, { text: 'fd00::1' }] }],
     ['--check-gateway 0', { checkGatewaySeconds: 0 }],
     ['--check-gateway=3600', { checkGatewaySeconds: 3600 }],
+    ['--try 5', { trySeconds: 5 }],
+    ['br1 --accept --quiet', { bridge: 'br1', accept: true, quiet: true }],
     ['--dry-run --json', { dryRun: true, json: true }],
     ['--json true', { json: true, bridge: 'true' }],
     ['--json false', { json: true, bridge: 'false' }],
@@ -56,8 +60,12 @@ describe('brup', () => {
     ['--nat', 'unknown option --nat'],
     ['--dhcp', 'unknown option --dhcp'],
     ['--dhcp-range a,b', 'unknown option --dhcp-range'],
-    ['--try 5', 'unknown option --try'],
-    ['--accept', 'unknown option --accept'],
+    ['--try 0', '--try "0" is not a whole number of seconds from 1 to 3600'],
+    ['--try 3601', '--try "3601" is not a whole number of seconds from 1 to 3600'],
+    ['--try', '--try needs a value'],
+    ['--accept --try 5', '--accept and --try exclude each other'],
+    ['--accept --dry-run', '--accept and --dry-run exclude each other'],
+    ['--address 10.0.0.5/24 --accept', '--accept and --address exclude each other'],
     ['--watch', 'unknown option --watch'],
     ['--force', 'unknown option --force'],
     ['--upl eth0', 'unknown option --upl'],

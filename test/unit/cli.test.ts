@@ -29,6 +29,10 @@ async function seen(line: string, work: (host: Host) => Promise<number>) {
     stderr: (text) => (stderr += text),
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
+    stdinIsTerminal: false,
+    nextLine: () => Promise.resolve(undefined),
+    program: [],
+    received: [],
     signal: new AbortController().signal,
   })
   return { exit, stdout, stderr, json: stdout.startsWith('{') ? (JSON.parse(stdout) as unknown) : undefined }

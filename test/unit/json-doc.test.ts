@@ -57,6 +57,8 @@ test('the fields of brstatus', () => {
     holders: [],
     journal: { kind: 'none' },
     locked: false,
+    trial: undefined,
+    detached: [],
   })
   const own = keys(outcome.json).filter((key) => key !== 'bridge')
   expect(firstCells('brstatus').sort()).toEqual(own.sort())

@@ -1,0 +1,15 @@
+import type { Lab } from '../lab/lab.ts'
+
+// Prints the pids whose command line, words apart by blanks, fits a pattern of the shell.
+const script = `for dir in /proc/[0-9]*; do
+  line=$(tr '\\0' ' ' <$dir/cmdline) && case $line in $1) echo "\${dir#/proc/}" ;; esac
+done 2>/dev/null; :`
+
+/** The processes in a lab, as they see each other, whose command line fits a pattern of the shell. */
+export async function processesLike(lab: Lab, pattern: string): Promise<readonly number[]> {
+  const said = await lab.ok('host', ['sh', '-c', script, 'sh', pattern])
+  return said.split('\n').filter(Boolean).map(Number)
+}
+
+export const watchdogs = (lab: Lab): Promise<readonly number[]> =>
+  processesLike(lab, 'qemu-tap-hooks-watchdog*')
