@@ -61,7 +61,7 @@ const stateOf = (base: Base, more: readonly string[]): InitialState => ({
 })
 
 /** Nothing but the lab's own host. */
-export const plainState = stateOf({ metric: undefined, second: undefined, rpFilter: 0, adopted: false }, [])
+const plainState = stateOf({ metric: undefined, second: undefined, rpFilter: 0, adopted: false }, [])
 
 const base: fc.Arbitrary<Base> = fc.record({
   metric: fc.constantFrom(undefined, 100),

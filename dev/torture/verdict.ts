@@ -7,7 +7,7 @@ import type { Outages } from './probe.ts'
 
 const killed = 137
 /** In milliseconds: who is silent for longer has lost the host. */
-export const longestOutage = 2000
+const longestOutage = 2000
 
 /** How a command ended, and what it left. */
 export interface Ending {
@@ -57,16 +57,13 @@ export interface HookEnding {
   readonly master: string | undefined
 }
 
-/** A tap whose hook said 0 is where that put it, unless --force took it away; one whose hook failed is on no bridge. */
-export function judgeHook(hook: HookEnding, isForced: boolean): readonly string[] {
-  const { line, exit, stderr, master } = hook
-  const shouldBeOn = line.startsWith('qemu-ifup') && exit === 0
-  if (
-    shouldBeOn
-      ? isForced || master === 'br0'
-      : master === undefined || (line.startsWith('qemu-ifdown') && exit !== 0)
-  )
-    return []
+/**
+ * A tap whose qemu-ifup said 0 is on the bridge, unless --force took it away; one for which it failed is on none. What
+ * qemu-ifdown took off may be put back with all the rest: the guest takes its tap along when it ends.
+ */
+export function judgeHook({ line, exit, stderr, master }: HookEnding, isForced: boolean): readonly string[] {
+  const isRight = exit === 0 ? isForced || master === 'br0' : master === undefined
+  if (line.startsWith('qemu-ifdown') || isRight) return []
   return [`${line} ended with ${exit} (${stderr.trim()}), and the tap's bridge is ${master ?? 'none'}`]
 }
 
