@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 const limits = { testTimeout: 180_000, hookTimeout: 180_000 }
 /** They measure what is lost and how soon the host is back: nothing else runs beside them. */
-const alone = ['test/kernel/outage.test.ts', 'test/kernel/kill.test.ts']
+const alone = ['test/kernel/outage.test.ts', 'test/kernel/kill.test.ts', 'test/kernel/gateway-time.test.ts']
 
 export default defineConfig({
   test: {

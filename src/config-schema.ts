@@ -10,6 +10,15 @@ export interface BridgeConfig {
   /** At most one per family. */
   readonly gateways: readonly IpAddress[]
   readonly checkGatewaySeconds: number | undefined
+  readonly check: CheckCommand | undefined
+}
+
+/** Runs after the switch and decides whether it stays. */
+export interface CheckCommand {
+  /** The first is an absolute path. */
+  readonly words: readonly string[]
+  /** How long it may take. */
+  readonly seconds: number
 }
 
 interface TapRule {
@@ -42,13 +51,10 @@ const listOf = <T extends v.GenericSchema>(item: T, allowed: string) =>
   v.array(item, `is not a list (allowed: a list such as ${allowed})`)
 
 const link = textAs(linkName, 'the name of an interface, up to 15 bytes')
-const secondsAllowed = 'is not a whole number of seconds from 0 to 3600'
-const seconds = v.pipe(
-  v.number(secondsAllowed),
-  v.integer(secondsAllowed),
-  v.minValue(0, secondsAllowed),
-  v.maxValue(3600, secondsAllowed),
-)
+const secondsFrom = (least: number) => {
+  const allowed = `is not a whole number of seconds from ${least} to 3600`
+  return v.pipe(v.number(allowed), v.integer(allowed), v.minValue(least, allowed), v.maxValue(3600, allowed))
+}
 const gateways = v.pipe(
   listOf(textAs(parseGateway, 'an IP address'), '["192.168.1.1"]'),
   v.check(
@@ -57,13 +63,32 @@ const gateways = v.pipe(
   ),
 )
 
+const checkAllowed = 'a command and its arguments, such as ["/usr/bin/ping", "-c1", "192.168.1.9"]'
+const check = v.pipe(
+  v.array(
+    v.pipe(
+      v.string(`is not text (allowed: ${checkAllowed})`),
+      v.check((word) => !word.includes('\0'), `holds a NUL (allowed: ${checkAllowed})`),
+    ),
+    `is not a list (allowed: ${checkAllowed})`,
+  ),
+  v.minLength(1, `is empty (allowed: ${checkAllowed})`),
+  v.check(
+    ([program]) => program?.startsWith('/') === true,
+    `does not begin with an absolute path (allowed: ${checkAllowed})`,
+  ),
+)
+const defaultCheckSeconds = 10
+
 const bridge = v.pipe(
   v.strictObject({
     name: link,
     uplink: v.optional(link),
     address: v.optional(listOf(textAs(parseHostCidr, 'such as 192.168.1.5/24'), '["192.168.1.5/24"]'), []),
     gateway: v.optional(gateways, []),
-    check_gateway: v.optional(seconds),
+    check_gateway: v.optional(secondsFrom(0)),
+    check: v.optional(check),
+    check_seconds: v.optional(secondsFrom(1), defaultCheckSeconds),
   }),
   v.transform((table): BridgeConfig => ({
     name: table.name,
@@ -71,6 +96,7 @@ const bridge = v.pipe(
     addresses: table.address,
     gateways: table.gateway,
     checkGatewaySeconds: table.check_gateway,
+    check: table.check === undefined ? undefined : { words: table.check, seconds: table.check_seconds },
   })),
 )
 

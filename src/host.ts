@@ -20,7 +20,7 @@ export interface Host {
   readonly stdinIsTerminal: boolean
   /** What runs this program again, without arguments. */
   readonly program: readonly string[]
-  /** Aborted when SIGINT, SIGTERM or SIGHUP arrives; the reason is that name. */
+  /** Aborted when SIGINT, SIGTERM, SIGHUP or SIGQUIT arrives; the reason is that name. */
   readonly signal: AbortSignal
   /** The names of all that have arrived so far, in order. */
   readonly received: readonly NodeJS.Signals[]

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import { basename } from 'node:path'
 import { isatty } from 'node:tty'
 import { runCommand } from './cli.ts'
@@ -8,6 +9,7 @@ export async function main<Args>(
   command: Command<Args>,
   watchdog?: (host: Host) => Promise<void>,
 ): Promise<void> {
+  leaveLostTerminals()
   const host = hostOfProcess()
   if (watchdog !== undefined && process.argv0 === watchdogName) await watchdog(host)
   else process.exitCode = await runCommand(command, host)
@@ -66,11 +68,19 @@ function nextLine(stream: NodeJS.ReadStream, signal?: AbortSignal): Promise<stri
   })
 }
 
+/** At its end node resets the terminals that it found, and aborts where one has hung up; not where it is closed. */
+function leaveLostTerminals(): void {
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd))
+  process.on('exit', () => {
+    for (const fd of terminals) if (!isatty(fd)) closeSync(fd)
+  })
+}
+
 /** The handlers stay for good: a second Ctrl-C must not kill the rollback that the first one began. */
 function signalsOfProcess(): Pick<Host, 'signal' | 'received'> {
   const controller = new AbortController()
   const received: NodeJS.Signals[] = []
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
     process.on(name, () => {
       received.push(name)
       controller.abort(name)

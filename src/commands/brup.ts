@@ -17,7 +17,7 @@ import { defaultUplink } from '../plan/uplink.ts'
 import { planOutcome, raisedOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
-import { prepareGatewayCheck } from '../transaction/gateway-check.ts'
+import { prepareChecks, refuseCheck } from '../transaction/checks.ts'
 import { writeJournal, type Journal } from '../transaction/journal.ts'
 import { namespaceInode } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
@@ -52,13 +52,13 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   const sides = { uplink: wish.uplink ?? defaultUplink(await observe([])) ?? missingUplink(), bridge }
   const before = await observeSides(sides)
   refuse(before, sides)
+  refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
   const goal = withTold(raisedGoal(before, { sides, id }), bridge, wish)
   const plan = makePlan(before, goal, sides)
   if (wish.dryRun) return planOutcome(plan, sides, bootSeconds())
   const journal = newJournal(wish, { before, sides, id })
-  const seconds = wish.checkGatewaySeconds
-  const check = await prepareGatewayCheck({ goal, sides, seconds, signal: session.signal })
+  const check = await prepareChecks(wish, { ...session, goal, sides })
   await runChange({
     ...session,
     journal,

@@ -1,6 +1,6 @@
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
-import type { Config } from '../config-schema.ts'
+import type { CheckCommand, Config } from '../config-schema.ts'
 import type { Host } from '../host.ts'
 import type { Cidr, IpAddress } from '../names.ts'
 
@@ -12,6 +12,7 @@ export interface Wish {
   readonly gateways: readonly IpAddress[]
   readonly checkGatewaySeconds: number
   readonly trySeconds: number | undefined
+  readonly check: CheckCommand | undefined
 }
 
 interface BridgeArgs {
@@ -35,5 +36,6 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     gateways: args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? []),
     trySeconds: args.trySeconds,
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
+    check: configured?.check,
   }
 }

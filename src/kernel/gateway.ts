@@ -13,10 +13,13 @@ export interface Gateway {
   readonly mac: string
 }
 
+interface Patience {
+  readonly milliseconds: number
+  readonly signal: AbortSignal
+}
+
 const seconds = 10
 const pause = 20
-/** How long a gateway has, before the change, to show that it answers; in milliseconds. */
-const firstPatience = 1000
 
 interface Neighbour {
   readonly dst: string
@@ -32,54 +35,75 @@ async function neighbours(dev: string): Promise<readonly Neighbour[]> {
     : []
 }
 
-/** Those of the gateways that answer on the link now. A permanent entry is the user's, and is left alone. */
-export async function answeringGateways(
+/** Entries that somebody made: the kernel asks nobody for them, and a probe would destroy them. */
+const made = ['PERMANENT', 'NOARP']
+
+/** Asks gateways on a link: which answer, and which do not in time. Those with an entry that was made are in neither. */
+export async function askGateways(
   dev: string,
   addresses: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly Gateway[]> {
-  if (addresses.length === 0) return []
+  patience: Patience,
+): Promise<{ readonly answering: readonly Gateway[]; readonly silent: readonly string[] }> {
+  if (addresses.length === 0) return { answering: [], silent: [] }
   const known = await neighbours(dev)
-  const isPermanent = (address: string): boolean =>
-    known.some(({ dst, states }) => dst === address && states.includes('PERMANENT'))
-  const asked = addresses.filter((address) => !isPermanent(address))
-  const lines = asked.map((address) => {
-    const mac = known.find(({ dst }) => dst === address)?.mac
-    const how = mac === undefined ? 'use' : `lladdr ${mac} nud probe`
-    return `neigh replace ${address} dev "${dev}" ${how}`
-  })
-  await ipBatch(['-force'], { lines, seconds })
-  const answers = await waitFor(dev, asked, { milliseconds: firstPatience, signal })
-  return answers.flatMap(({ dst, mac }) => (mac === undefined ? [] : [{ address: dst, mac }]))
+  const asked = addresses.filter(
+    (address) => !known.some(({ dst, states }) => dst === address && states.some((is) => made.includes(is))),
+  )
+  const gateways = asked.map((address) => ({ address, mac: known.find(({ dst }) => dst === address)?.mac }))
+  const answers = await untilAnswered(dev, gateways, patience)
+  const answering = answers.flatMap(({ dst, mac }) => (mac === undefined ? [] : [{ address: dst, mac }]))
+  return {
+    answering,
+    silent: asked.filter((address) => !answering.some((answer) => answer.address === address)),
+  }
 }
 
-/** Asks the gateways on a link; returns the addresses of those that do not answer in time. */
+/** Asks gateways that answered before, now on another link; returns the addresses of those that do not in time. */
 export async function silentGateways(
   dev: string,
   gateways: readonly Gateway[],
-  { milliseconds, signal }: { milliseconds: number; signal: AbortSignal },
+  patience: Patience,
 ): Promise<readonly string[]> {
-  const lines = gateways.map(
-    ({ address, mac }) => `neigh replace ${address} lladdr ${mac} dev "${dev}" nud probe`,
-  )
-  await ipBatch(['-force'], { lines, seconds })
-  const addresses = gateways.map(({ address }) => address)
-  const answers = await waitFor(dev, addresses, { milliseconds, signal })
-  return addresses.filter((address) => !answers.some(({ dst }) => dst === address))
+  const answers = await untilAnswered(dev, gateways, patience)
+  return gateways
+    .map(({ address }) => address)
+    .filter((address) => !answers.some(({ dst }) => dst === address))
 }
 
-async function waitFor(
+interface Question {
+  readonly address: string
+  readonly mac: string | undefined
+}
+
+/** By unicast where the MAC address is known, else by broadcast or multicast. */
+const questionLine = ({ address, mac }: Question, dev: string): string =>
+  `neigh replace ${address} dev "${dev}" ${mac === undefined ? 'use' : `lladdr ${mac} nud probe`}`
+
+const isIn = (entry: Neighbour | undefined, ...states: readonly string[]): boolean =>
+  entry?.states.some((state) => states.includes(state)) === true
+
+/**
+ * The entries that are REACHABLE in the end. The kernel gives up after three questions (FAILED), and puts off some
+ * (STALE, DELAY): whom it does not ask is asked anew, so that one who comes back in time is heard.
+ */
+async function untilAnswered(
   dev: string,
-  addresses: readonly string[],
-  { milliseconds, signal }: { milliseconds: number; signal: AbortSignal },
+  gateways: readonly Question[],
+  { milliseconds, signal }: Patience,
 ): Promise<readonly Neighbour[]> {
   const deadline = performance.now() + milliseconds
-  for (;;) {
-    const entries = (await neighbours(dev)).filter(({ dst }) => addresses.includes(dst))
-    const answered = entries.filter(({ states }) => states.includes('REACHABLE'))
-    const open =
-      addresses.length - answered.length - entries.filter(({ states }) => states.includes('FAILED')).length
-    if (open <= 0 || signal.aborted || performance.now() > deadline) return answered
+  for (let questions = gateways; ;) {
+    const lines = questions.map((question) => questionLine(question, dev))
+    if (lines.length > 0) await ipBatch(['-force'], { lines, seconds })
+    const known = await neighbours(dev)
+    const entryOf = (address: string): Neighbour | undefined => known.find(({ dst }) => dst === address)
+    const entries = gateways.map(({ address }) => ({ address, entry: entryOf(address) }))
+    const open = entries.filter(({ entry }) => !isIn(entry, 'REACHABLE'))
+    if (open.length === 0 || signal.aborted || performance.now() > deadline)
+      return entries.flatMap(({ entry }) => (entry !== undefined && isIn(entry, 'REACHABLE') ? [entry] : []))
+    questions = open
+      .filter(({ entry }) => !isIn(entry, 'PROBE', 'INCOMPLETE'))
+      .map(({ address, entry }) => ({ address, mac: entry?.mac }))
     await sleep(pause)
   }
 }

@@ -1,7 +1,7 @@
-import { accessSync, constants } from 'node:fs'
 import { execa } from 'execa'
 import { CommandError } from '../errors.ts'
 import { startTimeOf, type ProcessId } from './process.ts'
+import { isExecutable, programEnvironment } from './program.ts'
 
 /**
  * The one door to the kernel's network configuration: iproute2's `ip`, found by absolute path and never through
@@ -25,16 +25,6 @@ interface IpOptions {
 }
 
 const places = ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip', '/bin/ip']
-const environment = { LC_ALL: 'C', PATH: '/usr/sbin:/sbin:/usr/bin:/bin' }
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** Throws (exit 3) where iproute2 is not installed. */
 export function ipPath(): string {
@@ -50,7 +40,7 @@ export function ipPath(): string {
 export async function ipBatch(args: readonly string[], options: IpOptions): Promise<IpResult> {
   const child = execa(ipPath(), [...args, '-batch', '-'], {
     cwd: '/',
-    env: environment,
+    env: programEnvironment,
     extendEnv: false,
     detached: true,
     cleanup: false,

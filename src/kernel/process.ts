@@ -55,9 +55,13 @@ export const commandLine = (pid: number): readonly string[] =>
 export const networkNamespaceOf = (pid: number | 'self'): string | undefined =>
   attempt(() => readlinkSync(`/proc/${pid}/ns/net`))
 
-/** SIGKILL, if it is still that process; returns when it is gone. It cannot be one of the caller's children. */
+/**
+ * SIGKILL, if it is still that process, for it and the group that it leads; returns when it is gone. It cannot be one
+ * of the caller's children.
+ */
 export async function endProcess(id: ProcessId): Promise<void> {
   for (let attempt = 0; isAlive(id) && attempt < 500; attempt += 1) {
+    if (id.pid > 1) attemptKill(-id.pid)
     attemptKill(id.pid)
     await sleep(10)
   }

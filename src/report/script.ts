@@ -7,7 +7,7 @@ export const stepCommand = (step: Step, now: number): string =>
     ? ['ip', ...ipOptions(step), ...ipWords(step, now).map(quoted)].join(' ')
     : `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`
 
-const quoted = (word: string): string =>
+export const quoted = (word: string): string =>
   /^[\w.,:/@%+=^-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
 /** The whole plan as a shell script that would do the same. */

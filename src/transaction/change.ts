@@ -26,8 +26,8 @@ export interface Change {
   readonly guard: () => Promise<void>
   readonly say: (line: string) => void
   readonly show: (steps: readonly Step[]) => void
-  /** Runs after the switch, before anything is taken from the old side; throws to take it back. */
-  readonly check: () => Promise<void>
+  /** Runs after the switch, before anything is taken from the old side; throws to take it back. What it starts it tells. */
+  readonly check: (onSpawn: (child: ProcessId) => void) => Promise<void>
   /** Makes the change last: the last write of the journal, or its removal. */
   readonly commit: (state: NetworkState) => void
 }
@@ -56,7 +56,7 @@ async function perform(change: Change): Promise<NetworkState> {
     expectNone(await untilUsable(sides), 'before the switch')
     await applySteps(plan.change, options)
     expectNone((await settle(plan.switched, sides)).differences, 'after the switch')
-    await change.check()
+    await change.check(recorder(change))
   }
   await applySteps(plan.finish, options)
   await applySteps(unneededStopGaps(await advertised(change.goal, sides)), options)
@@ -66,7 +66,7 @@ async function perform(change: Change): Promise<NetworkState> {
   return state
 }
 
-/** Each `ip` is in the journal before it is fed: should we die, recovery ends it first. */
+/** Each process is in the journal before it does anything: should we die, recovery ends it first. */
 const recorder =
   ({ runDir, journal }: Change) =>
   (child: ProcessId): void => {
@@ -91,7 +91,12 @@ async function takeBack(change: Change, error: unknown): Promise<CommandError> {
       differences: [...differences, ...refusals.map((text) => `refused: ${text}`)],
       cause: error,
     })
-  endPending(runDir, journal)
+  try {
+    endPending(runDir, journal)
+  } catch (problem) {
+    // The network is back all the same; the next command looks at it again and finds nothing to do.
+    say(messageOf(problem))
+  }
   return asFailure(error)
 }
 

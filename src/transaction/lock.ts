@@ -25,7 +25,8 @@ export async function withLock<T>(options: LockOptions, body: () => Promise<T>):
   try {
     return await body()
   } finally {
-    await release()
+    // Where the directory can no longer be written, the lock falls with its holder; what `body` came to stands.
+    await release().catch(() => undefined)
   }
 }
 

@@ -12,6 +12,8 @@ const folder = process.env['QTH_BIN'] ?? fileURLToPath(new URL('../../dist/bin',
 
 export const bin = (name: string): string => `${folder}/${name}`
 
+export type SignalName = 'INT' | 'TERM' | 'HUP' | 'QUIT' | 'PIPE'
+
 /**
  * What happens in place of, or at, the line `at` of all that a command tells `ip` to change, counted from 1; of the
  * `call-…` ones, in place of the call `at` of all its calls of `ip`.
@@ -34,6 +36,8 @@ export type Fault = { readonly at: number } & (
    * takes its watchdog along.
    */
   | { readonly kind: 'signal'; readonly signal: 'INT' | 'TERM' | 'HUP' | 'KILL' }
+  /** The command gets these one after the other, each when it has taken the one before, and so again whenever it changes something later. */
+  | { readonly kind: 'signals'; readonly signals: readonly SignalName[] }
   /** The command and its watchdog are killed; `ip` goes on so slowly that the next command still meets it. */
   | { readonly kind: 'linger' }
   /** The command alone is killed; `ip` goes on as slowly, and its watchdog meets it. */
@@ -81,6 +85,12 @@ strike() {
   fi
   kill -s "$word" "$PPID"
 }
+send() {
+  for each in $(echo "$word" | tr , ' '); do
+    kill -s "$each" "$PPID"
+    until grep -q '^ShdPnd:.0*$' "/proc/$PPID/status"; do :; done
+  done
+}
 bar() {
   echo "$word" >"$dir/fired"
   mount --bind "$word" "$word" && mount -o remount,bind,ro "$word" && echo "$word" >"$dir/barred"
@@ -118,6 +128,7 @@ if [ -e "$dir/fired" ]; then
   case "$kind" in
     refuse-all) refuse 1 ;;
     signal) strike ;;
+    signals) send ;;
   esac
   if [ -e "$dir/barred" ]; then umount "$(cat "$dir/barred")"; rm "$dir/barred"; fi
   tell "$@"
@@ -144,6 +155,7 @@ case "$kind" in
     until [ -e "$dir/open" ]; do sleep 0.005; done
     tell "$@"
     ;;
+  signals) send; tell "$@" ;;
 esac
 echo $$ >"$dir/orphan"
 strike
@@ -160,6 +172,8 @@ const faultWords = (fault: Fault): string => {
   switch (fault.kind) {
     case 'signal':
       return `signal ${fault.at} ${fault.signal}`
+    case 'signals':
+      return `signals ${fault.at} ${fault.signals.join(',')}`
     case 'linger':
     case 'watched':
       return `${fault.kind} ${fault.at} KILL`

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 
 import { expect, test } from 'vitest'
 
-import { bin, faultyIp, shot, type Fault, type Faulty } from '../helpers/faults.ts'
+import { bin, faultyIp, shot, type Fault, type Faulty, type SignalName } from '../helpers/faults.ts'
 import { openLab, type Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
@@ -10,7 +10,14 @@ import { diffSnapshots } from '../lab/snapshot.ts'
 type Name = 'brup' | 'brdown'
 
 const names = ['brup', 'brdown'] as const
-const signals = ['INT', 'TERM', 'HUP'] as const
+/** Once, twice, and different ones in a row: the first that counts decides. Nothing counts SIGPIPE. */
+const sequences: readonly (readonly [SignalName, ...SignalName[]])[] = [
+  ['INT', 'INT'],
+  ['TERM', 'INT', 'QUIT'],
+  ['HUP', 'PIPE', 'HUP', 'TERM'],
+  ['QUIT', 'INT'],
+  ['INT', 'HUP'],
+]
 
 /** A lab in the state that the command starts from. */
 async function readyFor(command: Name): Promise<{ lab: Lab; faulty: Faulty; before: string }> {
@@ -75,16 +82,16 @@ test.each(names)(
 )
 
 test.each(names)(
-  '%s takes everything back after a signal at any line',
+  '%s takes everything back after signals at any line and at each of the rollback',
   async (command) => {
     const { hits, problems } = await takenBack(
       command,
       positions.map((at) => {
-        const signal = signals[at % signals.length] ?? 'INT'
-        const stderr = new RegExp(`ended by SIG${signal}; everything was put back`)
+        const signals = sequences[at % sequences.length] ?? ['INT']
+        const stderr = new RegExp(`ended by SIG${signals[0]}; everything was put back`)
         return [
-          { kind: 'signal', at, signal },
-          { exit: 128 + constants.signals[`SIG${signal}`], stderr },
+          { kind: 'signals', at, signals },
+          { exit: 128 + constants.signals[`SIG${signals[0]}`], stderr },
         ] as const
       }),
     )
@@ -94,6 +101,18 @@ test.each(names)(
   },
   600_000,
 )
+
+test('SIGPIPE at every line is nothing to brup and brdown', async () => {
+  const { lab, faulty, before } = await readyFor('brup')
+  for (const command of names) {
+    const result = await faulty.run([command, '--quiet'], { kind: 'signals', at: 1, signals: ['PIPE'] })
+    expect(result).toEqual({ exit: 0, stdout: '', stderr: '' })
+    expect(faulty.hit()).not.toBe('')
+    expect((await shot(lab)) === before).toBe(command === 'brdown')
+  }
+  expect(await reachable(lab)).toEqual([])
+  await lab.close()
+})
 
 /** Where a setting is written, counted in the lines for `ip` that come before it. */
 async function settingsOf(command: Name): Promise<readonly Fault[]> {

@@ -83,6 +83,25 @@ describe('the watchdog', () => {
     })
   })
 
+  test('that is killed in the middle of a change is missed, and the change goes on', async () => {
+    await inLab(async (lab) => {
+      const config = `${lab.dir}/config.toml`
+      const check =
+        '[[bridge]]\nname = "br0"\ncheck = ["/bin/sh", "-c", "until [ -e /run/go ]; do sleep 0.01; done"]\n'
+      await lab.ok('host', ['tee', config], { input: check })
+      const running = await lab.start('host', [bin('brup'), '--config', config])
+      await until('it switched', async () => (await linkOf(lab, 'eth0'))?.master === 'br0')
+      const [pid] = await watchdogs(lab)
+      await lab.ok('host', ['kill', '-9', String(pid)])
+      const says = `brup: its watchdog (pid ${String(pid)}) has ended; going on without it\n`
+      await until('it is missed', () => Promise.resolve(running.stderr() === says))
+      await lab.ok('host', ['touch', '/run/go'])
+      expect((await running.exited).exit).toBe(0)
+      expect(running.stderr()).toBe(says)
+      await ok(lab, 'brdown')
+    })
+  })
+
   test('that is killed first does not keep brup from its end', async () => {
     await inLab(async (lab) => {
       const pid = await withWatchdog(lab, [bin('brup'), '--try', '60'])

@@ -27,9 +27,12 @@ uplink = "eth0"
 address = ["192.168.1.5/24", "FD00::5/64"]
 gateway = ["192.168.1.1", "fd00::1"]
 check_gateway = 0
+check = ["/usr/bin/ping", "-c1", "192.168.1.9"]
+check_seconds = 3600
 
 [[bridge]]
 name = "lab0"
+check = ["/bin/true"]
 
 [[tap]]
 match = "vm-*"
@@ -53,8 +56,16 @@ test('a full file', () => {
           { family: 6, text: 'fd00::1' },
         ],
         checkGatewaySeconds: 0,
+        check: { words: ['/usr/bin/ping', '-c1', '192.168.1.9'], seconds: 3600 },
       },
-      { name: 'lab0', uplink: undefined, addresses: [], gateways: [], checkGatewaySeconds: undefined },
+      {
+        name: 'lab0',
+        uplink: undefined,
+        addresses: [],
+        gateways: [],
+        checkGatewaySeconds: undefined,
+        check: { words: ['/bin/true'], seconds: 10 },
+      },
     ],
     taps: [{ match: 'vm-*', bridge: 'lab0' }],
   })
@@ -98,6 +109,16 @@ describe('each error names file, line, key and what is allowed', () => {
     ['[[bridge]]\nname="a"\ncheck_gateway = 1.5', 'c:3: bridge[1].check_gateway is not a whole number'],
     ['[[bridge]]\nname="a"\ncheck_gateway = 3601', 'c:3: bridge[1].check_gateway is not a whole number'],
     ['[[bridge]]\nname="a"\ncheck_gateway = "5"', 'c:3: bridge[1].check_gateway is not a whole number'],
+    ['[[bridge]]\nname="a"\ncheck = "/bin/true"', 'c:3: bridge[1].check is not a list (allowed: a command'],
+    ['[[bridge]]\nname="a"\ncheck = []', 'c:3: bridge[1].check is empty (allowed: a command'],
+    ['[[bridge]]\nname="a"\ncheck = ["ping"]', 'c:3: bridge[1].check does not begin with an absolute path'],
+    [
+      '[[bridge]]\nname="a"\ncheck = ["/bin/true", 5]',
+      'c:3: bridge[1].check[2] is not text (allowed: a comm',
+    ],
+    ['[[bridge]]\nname="a"\ncheck = [\n"/bin/a\\u0000b"]', 'c:3: bridge[1].check[1] holds a NUL'],
+    ['[[bridge]]\nname="a"\ncheck_seconds = 0', 'c:3: bridge[1].check_seconds is not a whole number of sec'],
+    ['[[bridge]]\nname="a"\ncheck_seconds = 3601', 'c:3: bridge[1].check_seconds is not a whole number'],
     ['[[tap]]\nmatch = ""\nbridge = "a"', 'c:2: tap[1].match is empty (allowed: a glob'],
     ['[[tap]]\nmatch = "a"', 'c:1: tap[1].bridge is missing (allowed: match, bridge)'],
     ['x = """\n[[bridge]]\n"""\n[[bridge]]\nname = "-"', 'c:5: bridge[1].name "-" holds'],

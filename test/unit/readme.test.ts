@@ -73,6 +73,7 @@ describe('the configuration example', () => {
           addresses: [{ text: '192.168.1.60', prefixLength: 24 }],
           gateways: [{ text: '192.168.1.1' }],
           checkGatewaySeconds: 5,
+          check: { words: ['/usr/bin/ping', '-c1', '192.168.1.9'], seconds: 10 },
         },
       ],
       taps: [{ match: 'lab*', bridge: 'br10' }],
