@@ -17,7 +17,9 @@ function subjects(difference: string): readonly string[] {
     case 'route':
     case 'route6': {
       const destination = firstWord(text.replace(routeTypes, ''))
-      return destination === 'default' ? ['default', '::/0'] : [destination]
+      return destination === 'default'
+        ? ['default', section === 'route' ? ' 0.0.0.0/0 ' : ' ::/0 ']
+        : [destination]
     }
     case 'rule':
     case 'rule6':

@@ -105,7 +105,9 @@ async function playFirst(scene: Scene, { move, fault }: Case, measure: Measure):
   let milliseconds: number | undefined
   void running.exited.then(() => (milliseconds = sinceStart()))
   const hook = move.hook && hookEnding(scene, move.hook.line, move.hook.part * measure.whole)
-  const stage = { scene, running, ended: () => milliseconds !== undefined, release: scene.faulty.open }
+  const holds = fault.kind === 'act' && fault.when.at === 'line' && fault.when.hold
+  const release = holds ? (): void => undefined : scene.faulty.open
+  const stage = { scene, running, ended: () => milliseconds !== undefined, release }
   const isStruck = await strike(fault, stage, measure)
   const { exit, stderr } = await endOf(running)
   return {

@@ -2,6 +2,7 @@ import { findLink, type NetworkState, type Nexthop, type Route } from '../state.
 import type { Step } from '../step.ts'
 import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
+import { convergeRules } from './converge-others.ts'
 import type { Sides } from './footprint.ts'
 import { isOnDev } from './routes.ts'
 import { readyState } from './ready.ts'
@@ -29,12 +30,14 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
   if (isPort(from) === isPort(to))
     return { prepare: converge(from, to, sides), change: [], finish: [], switched: undefined }
   const direction = isPort(to) ? 'up' : 'down'
-  const ends = direction === 'up' ? { raised: to, lowered: from } : { raised: from, lowered: to }
-  const ready = readyState(from, { ends, sides, direction })
+  const cleared = withoutRulesOf(from, direction === 'up' ? sides.bridge : sides.uplink)
+  const clearing = convergeRules(from, cleared, sides)
+  const ends = direction === 'up' ? { raised: to, lowered: cleared } : { raised: cleared, lowered: to }
+  const ready = readyState(cleared, { ends, sides, direction })
   const change = direction === 'up' ? joinSteps(sides) : leaveSteps(ready, to, sides)
   const switched = direction === 'up' ? joined(ready, sides) : left(ready, to, sides)
   return {
-    prepare: converge(from, ready, sides),
+    prepare: [...clearing.first, ...clearing.last, ...converge(cleared, ready, sides)],
     change,
     finish: [
       ...solicitSteps(switched, to, isPort(to) ? sides.bridge : sides.uplink),
@@ -43,6 +46,15 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
     switched,
   }
 }
+
+/**
+ * A rule with `oif` decides where a gateway is looked up (fib_check_nh()): one on the side that is yet to be filled
+ * could keep routes from it. It comes back when the routes are there.
+ */
+const withoutRulesOf = (state: NetworkState, dev: string): NetworkState => ({
+  ...state,
+  rules: state.rules.filter(({ oif }) => oif !== dev),
+})
 
 /** The switch: the bridge gets carrier, and its routes win. */
 const joinSteps = ({ uplink, bridge }: Sides): readonly Step[] => [

@@ -52,6 +52,7 @@ describe('a difference is lost', () => {
       'route6: - default via fd01::1 dev eth0 metric 1024',
       'missing: route ::/0 via fd01::1 dev eth0 metric 1024',
     ],
+    ['route: + default via 192.168.1.1 dev eth0', 'too much: route unicast 0.0.0.0/0 table main dev eth0'],
     ['nexthop: - id 1 via 192.168.1.1 dev eth0', 'missing: nexthop id 1 via 192.168.1.1 dev eth0'],
     ['neighbour: - 192.168.1.9 dev eth0 lladdr 02::9', 'missing: neighbour 192.168.1.9 dev eth0'],
   ])('%s is named by: %s', (difference, line) => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { faultyIp, shot } from '../helpers/faults.ts'
+import { bin, faultyIp, shot } from '../helpers/faults.ts'
 import { inLab, linkOf, until } from '../helpers/tap.ts'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
@@ -23,6 +23,27 @@ test('a bridge that somebody deletes in the middle of brup leaves no rule behind
     await running.closed
     expect([exit, running.stderr()]).toEqual([1, expect.stringContaining('; everything was put back\n')])
     expect(diffSnapshots(before, await shot(lab))).toEqual([])
+    expect(await reachable(lab)).toEqual([])
+  })
+})
+
+/** `link set dev eth0 nomaster`; after it only the bridge's deletion is left in that batch. */
+const leaving = 10
+
+test('a rule that forbids what goes out by the uplink keeps no route from coming back', async () => {
+  await inLab(async (lab) => {
+    await lab.ip('host', 'rule add oif eth0 pref 50 unreachable')
+    await lab.ok('host', [bin('brup')])
+    const raised = await shot(lab)
+    const faulty = await faultyIp(lab)
+    // The command and its watchdog are killed, and its `ip` goes on: the bridge is gone, and its rule is still there.
+    await faulty.run(['brdown'], { kind: 'linger', at: leaving })
+    expect(faulty.hit()).toBe('link set dev eth0 nomaster')
+    await until('the deletion', async () => (await linkOf(lab, 'br0')) === undefined)
+    expect(await lab.ok('host', ['ip', 'rule'])).toContain('oif br0 [detached] unreachable')
+    const { exit, stderr } = await lab.run('host', [bin('brup')])
+    expect([exit, stderr]).toEqual([0, 'brup: br0: taking back what an unfinished brdown left\n'])
+    expect(diffSnapshots(raised, await shot(lab))).toEqual([])
     expect(await reachable(lab)).toEqual([])
   })
 })
