@@ -92,7 +92,7 @@ const clock = (): (() => number) => {
 }
 
 interface First {
-  readonly end: Finding['ends'][number]
+  readonly end: Finding['ends'][number] & { readonly stdout: string }
   readonly hit: boolean
   readonly hook: Promise<() => Promise<HookEnding>> | undefined
 }
@@ -109,9 +109,9 @@ async function playFirst(scene: Scene, { move, fault }: Case, measure: Measure):
   const release = holds ? (): void => undefined : scene.faulty.open
   const stage = { scene, running, ended: () => milliseconds !== undefined, release }
   const isStruck = await strike(fault, stage, measure)
-  const { exit, stderr } = await endOf(running)
+  const { exit, stdout, stderr } = await endOf(running)
   return {
-    end: { line: move.line, exit, stderr, milliseconds: milliseconds ?? sinceStart() },
+    end: { line: move.line, exit, stdout, stderr, milliseconds: milliseconds ?? sinceStart() },
     hit: isSetUp || isStruck,
     hook,
   }
@@ -149,7 +149,7 @@ export async function playCase(scene: Scene, played: Case): Promise<Finding> {
   const sinceEnd = clock()
   const isOpen = isRude(fault) || leavesNobody(fault)
   if (!isRude(fault)) await scene.agent.try(undoing)
-  const places = placesAfter(end.exit, played)
+  const places = placesAfter(end, played)
   const strays = isOpen ? [] : strayed({ ...end, left: await leftAfter(scene, places) }, places)
   const settledAfter = sinceEnd()
   const following = await playNext(scene, played)

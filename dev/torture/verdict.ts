@@ -1,3 +1,4 @@
+import type { Result } from '../../test/lab/run.ts'
 import type { Case, Place } from './cases.ts'
 import { endsCommand, isRude, type Fault } from './fault.ts'
 import { unnamed } from './named.ts'
@@ -21,9 +22,15 @@ export interface Ending {
 /** Where a command leads. */
 export const placeOf = (line: string): Place => (line === 'brup' ? 'raised' : 'lowered')
 
-/** Where the network may be after a command that ended so, put back by whomever. */
-export function placesAfter(exit: number, { move, fault }: Pick<Case, 'move' | 'fault'>): readonly Place[] {
-  if (exit === 0) return [move.to]
+/**
+ * Where the network may be after a command that ended so, put back by whomever. One that has printed its result is
+ * done, also when a signal meets it on its way out, where node listens to none any more.
+ */
+export function placesAfter(
+  { exit, stdout }: Pick<Result, 'exit' | 'stdout'>,
+  { move, fault }: Pick<Case, 'move' | 'fault'>,
+): readonly Place[] {
+  if (exit === 0 || (exit > 128 && stdout !== '')) return [move.to]
   return endsCommand(fault) && exit === killed ? [move.from, move.to] : [move.from]
 }
 

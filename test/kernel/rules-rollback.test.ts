@@ -47,3 +47,20 @@ test('a rule that forbids what goes out by the uplink keeps no route from coming
     expect(await reachable(lab)).toEqual([])
   })
 })
+
+test('a rule that leads to a table of its own keeps no route of that table from coming back', async () => {
+  await inLab(async (lab) => {
+    await lab.ip('host', 'route add ::/0 via fd01::1 dev eth0 table 100')
+    await lab.ok('host', ['ip', '-6', 'rule', 'add', 'oif', 'eth0', 'pref', '60', 'table', '100'])
+    await lab.ok('host', [bin('brup')])
+    const raised = await shot(lab)
+    const table = (): Promise<string> => lab.ok('host', ['ip', '-6', 'route', 'show', 'table', '100'])
+    const faulty = await faultyIp(lab)
+    // The command and its watchdog are killed, and its `ip` goes on up to the switch.
+    await faulty.run(['brdown'], { kind: 'signal', signal: 'KILL', at: 1 })
+    await until('the copy', async () => (await table()).includes('dev eth0'))
+    const { exit, stderr } = await lab.run('host', [bin('brup')])
+    expect([exit, stderr]).toEqual([0, 'brup: br0: taking back what an unfinished brdown left\n'])
+    expect(diffSnapshots(raised, await shot(lab))).toEqual([])
+  })
+})

@@ -24,14 +24,19 @@ const ending = (exit: number, stderr: string, differences: readonly string[]) =>
   ({ line: 'brdown', exit, stderr, left: { lowered: differences, raised: ['link: - br0: <UP>'] } }) as const
 
 test.each([
-  [0, refused, ['raised']],
-  [1, refused, ['lowered']],
-  [137, refused, ['lowered']],
-  [137, killed, ['lowered', 'raised']],
-  [130, killed, ['lowered']],
-] as const)('after exit %i the network may be at %j', (exit, fault, places) => {
-  expect(placesAfter(exit, { move, fault })).toEqual(places)
-})
+  [0, '', refused, ['raised']],
+  [1, '', refused, ['lowered']],
+  [137, '', refused, ['lowered']],
+  [137, '', killed, ['lowered', 'raised']],
+  [130, '', killed, ['lowered']],
+  [130, 'br0 is up\n', refused, ['raised']],
+  [1, 'br0 is up\n', refused, ['lowered']],
+] as const)(
+  'after exit %i, having said %j, the network may be where it should',
+  (exit, stdout, fault, places) => {
+    expect(placesAfter({ exit, stdout }, { move, fault })).toEqual(places)
+  },
+)
 
 describe('a difference is lost', () => {
   test.each([
