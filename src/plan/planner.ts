@@ -2,7 +2,8 @@ import { findLink, type NetworkState, type Nexthop, type Route } from '../state.
 import type { Step } from '../step.ts'
 import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
-import type { Sides } from './footprint.ts'
+import { convergeRules } from './converge-others.ts'
+import { devsOf, type Sides } from './footprint.ts'
 import { isOnDev } from './routes.ts'
 import { readyState } from './ready.ts'
 
@@ -29,12 +30,13 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
   if (isPort(from) === isPort(to))
     return { prepare: withoutSwitch(from, to, sides), change: [], finish: [], switched: undefined }
   const direction = isPort(to) ? 'up' : 'down'
-  const ends = direction === 'up' ? { raised: to, lowered: from } : { raised: from, lowered: to }
-  const ready = readyState(from, { ends, sides, direction })
+  const cleared = withoutRulesOf(from, [direction === 'up' ? sides.bridge : sides.uplink])
+  const ends = direction === 'up' ? { raised: to, lowered: cleared } : { raised: cleared, lowered: to }
+  const ready = readyState(cleared, { ends, sides, direction })
   const change = direction === 'up' ? joinSteps(sides) : leaveSteps(ready, to, sides)
   const switched = direction === 'up' ? joined(ready, sides) : left(ready, to, sides)
   return {
-    prepare: converge(from, ready, sides),
+    prepare: [...rulesOut(from, cleared, sides), ...converge(cleared, ready, sides)],
     change,
     finish: [
       ...solicitSteps(switched, to, isPort(to) ? sides.bridge : sides.uplink),
@@ -48,11 +50,39 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
 function withoutSwitch(from: NetworkState, to: NetworkState, sides: Sides): readonly Step[] {
   const { uplink } = sides
   const [is, be] = [from, to].map((state) => findLink(state, uplink)?.master)
-  const steps = converge(from, to, sides)
+  const steps = convergeInPlace(from, to, sides)
   if (is === be || findLink(from, uplink) === undefined) return steps
   if (be === undefined) return [{ op: 'link.nomaster', dev: uplink }, ...steps]
   return [...steps, { op: 'link.master', dev: uplink, master: be }]
 }
+
+/**
+ * A rule with `oif` decides where a gateway is looked up (fib_check_nh(), ip6_route_check_nh()): one on a side that
+ * gets routes could keep them from it. It comes back when they are there.
+ */
+const withoutRulesOf = (state: NetworkState, devs: readonly string[]): NetworkState => ({
+  ...state,
+  rules: state.rules.filter(({ oif }) => oif === undefined || !devs.includes(oif)),
+})
+
+function rulesOut(from: NetworkState, cleared: NetworkState, sides: Sides): readonly Step[] {
+  const { first, last } = convergeRules(from, cleared, sides)
+  return [...first, ...last]
+}
+
+function convergeInPlace(from: NetworkState, to: NetworkState, sides: Sides): readonly Step[] {
+  const steps = converge(from, to, sides)
+  const cleared = withoutRulesOf(
+    from,
+    devsOf(sides).filter((dev) => steps.some((step) => bringsGateway(step, dev))),
+  )
+  return [...rulesOut(from, cleared, sides), ...converge(cleared, to, sides)]
+}
+
+const bringsGateway = (step: Step, dev: string): boolean =>
+  'route' in step &&
+  step.op !== 'route.del' &&
+  step.route.hops.some((hop) => hop.dev === dev && hop.gateway !== undefined)
 
 /** The switch: the bridge gets carrier, and its routes win. */
 const joinSteps = ({ uplink, bridge }: Sides): readonly Step[] => [

@@ -1,8 +1,9 @@
 import { messageOf } from '../errors.ts'
+import { observe } from '../kernel/observe.ts'
 import { compare, type Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { readMark, temporaryNameOf } from '../plan/marks.ts'
-import { makePlan, stepsOf } from '../plan/planner.ts'
+import { makePlan, stepsOf, type Plan } from '../plan/planner.ts'
 import { rebase } from '../plan/rebase.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { applySteps, type ApplyOptions } from './apply.ts'
@@ -40,7 +41,9 @@ export async function rollBack(
       const how = { ...tolerant(options), signal: undefined, force: attempt === attempts }
       await applySteps(plan.prepare, how)
       if (plan.switched !== undefined) await untilUsable(sides)
-      await applySteps([...plan.change, ...plan.finish], how)
+      await applySteps(plan.change, how)
+      // What follows takes things from the old side: not while that is the one in use.
+      if (await isSwitched(plan, sides)) await applySteps(plan.finish, how)
       ;({ differences } = await settle(goal, sides))
       if (differences.length === 0) return { differences, refusals }
     } catch (error) {
@@ -48,6 +51,13 @@ export async function rollBack(
     }
   }
   return { differences, refusals }
+}
+
+/** Whether the uplink is where the switch was to put it. A forced attempt goes on also past a refused switch. */
+async function isSwitched({ switched }: Plan, sides: Sides): Promise<boolean> {
+  if (switched === undefined) return true
+  const masterOf = (state: NetworkState): string | undefined => findLink(state, sides.uplink)?.master
+  return masterOf(await observe([])) === masterOf(switched)
 }
 
 /** A journal that cannot be written (a full disk) is no reason to leave the network half-way. */
@@ -64,11 +74,16 @@ const tolerant = (options: Pick<ApplyOptions, 'onSpawn' | 'onSteps'>): typeof op
 
 /**
  * The bridge that a rollback may touch: the one that was there before, or the one with our mark. One that somebody
- * else made in the same instant is neither; then there is only what may be left of ours under its first name.
+ * else made in the same instant is neither; then there is only what may be left of ours under its first name. Where
+ * there is none at all, rules may be left that name it.
  */
 async function sidesNow(journal: Journal, before: NetworkState): Promise<Sides> {
   const named = { uplink: journal.uplink.name, bridge: journal.bridge }
   if (findLink(before, journal.bridge) !== undefined) return named
-  const bridge = findLink(await observeSides(named), journal.bridge)
-  return readMark(bridge)?.id === journal.id ? named : { ...named, bridge: temporaryNameOf(journal.id) }
+  const now = await observeSides(named)
+  const bridge = findLink(now, journal.bridge)
+  const first = temporaryNameOf(journal.id)
+  const isOurs =
+    bridge === undefined ? findLink(now, first) === undefined : readMark(bridge)?.id === journal.id
+  return isOurs ? named : { ...named, bridge: first }
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import type { Lab } from '../lab/lab.ts'
 import type { Result } from '../lab/run.ts'
+import type { Running } from '../lab/start.ts'
 import { snapshot } from '../lab/snapshot.ts'
 import { tool } from '../lab/tools.ts'
 
@@ -13,15 +14,23 @@ export const bin = (name: string): string => `${folder}/${name}`
 
 export type SignalName = 'INT' | 'TERM' | 'HUP' | 'QUIT' | 'PIPE'
 
-/** What happens in place of, or at, the line `at` of all that a command tells `ip` to change, counted from 1. */
+/**
+ * What happens in place of, or at, the line `at` of all that a command tells `ip` to change, counted from 1; of the
+ * `call-…` ones, in place of the call `at` of all its calls of `ip`.
+ */
 export type Fault = { readonly at: number } & (
   | { readonly kind: 'none' }
   /** That line is refused, as the kernel would; every later one works. */
   | { readonly kind: 'refuse' }
   /** That line and every later one is refused. */
   | { readonly kind: 'refuse-all' }
-  /** `ip` does not come back from that line. */
-  | { readonly kind: 'hang' }
+  /** `ip` does not come back from that line, or is killed before it. */
+  | { readonly kind: 'hang' | 'die' }
+  /** `ip` waits before that line until `open()`. */
+  | { readonly kind: 'gate' }
+  | { readonly kind: 'call-refuse' | 'call-hang' | 'call-die' }
+  /** strace(1) injects this into that `ip`: `sendmsg:error=EPERM:when=3`. */
+  | { readonly kind: 'call-inject'; readonly inject: string }
   /**
    * The command gets the signal, and again whenever it changes something later; `ip` goes on with that line. KILL
    * takes its watchdog along.
@@ -40,10 +49,16 @@ export type Fault = { readonly at: number } & (
 export interface Faulty {
   /** Runs a command of dist/bin on the host, with the fault in it. */
   readonly run: (argv: readonly string[], fault: Fault) => Promise<Result>
+  /** The same, and comes back while it runs. */
+  readonly start: (argv: readonly string[], fault: Fault) => Promise<Running>
   /** What the fault of the last run hit, a line for `ip` or the path of a setting; empty when it did not come about. */
   readonly hit: () => string
   /** Whether the `ip` that the last run's killed command left is still there. */
   readonly orphaned: () => Promise<boolean>
+  /** For each `ip` of the last run, the number of lines that it was told to change something with. */
+  readonly calls: () => readonly number[]
+  /** Lets the `ip` at the gate go on. */
+  readonly open: () => void
 }
 
 // `ip` for one command and its children: what changes nothing, or only asks a gateway (with -force), goes straight to
@@ -80,13 +95,35 @@ bar() {
   echo "$word" >"$dir/fired"
   mount --bind "$word" "$word" && mount -o remount,bind,ro "$word" && echo "$word" >"$dir/barred"
 }
+count() {
+  IFS='
+'
+  set -f
+  set -- $input
+  set +f
+  unset IFS
+  lines=$#
+}
 read -r kind at word <"$dir/fault"
-before=$(cat "$dir/count")
-if [ "\${rest#show}" != "$rest" ]; then
-  if [ "$kind" = read-only ] && [ "$at" -eq 1 ] && [ ! -e "$dir/fired" ]; then bar; fi
+read -r before <"$dir/count"
+if [ "\${rest#show}" != "$rest" ]; then lines=0; else count; fi
+case " $* $input" in *' -force '*'neigh replace '*' nud probe' | *' -force '*'neigh replace '*' use') lines=0 ;; esac
+echo "$lines" >>"$dir/calls"
+case "$kind" in call-*)
+  if [ -e "$dir/fired" ] || [ "$(wc -l <"$dir/calls")" -ne "$at" ]; then tell "$@"; fi
+  printf '%s\\n' "$input" | head -n 1 >"$dir/fired"
+  case "$kind" in
+    call-refuse) refuse 1 ;;
+    call-hang) exec sleep 1000 ;;
+    call-die) kill -s KILL $$ ;;
+  esac
+  set -- -D -qq -o "$dir/trace" -e trace=sendmsg -e "inject=$word" "$real" "$@"
+  real='${tool('strace')}'
   tell "$@"
-fi
-case " $* $input" in *' -force '*'neigh replace '*' nud probe' | *' -force '*'neigh replace '*' use') tell "$@" ;; esac
+  ;;
+esac
+if [ "\${rest#show}" != "$rest" ] && [ "$kind" = read-only ] && [ "$at" -eq 1 ] && [ ! -e "$dir/fired" ]; then bar; fi
+if [ "$lines" -eq 0 ]; then tell "$@"; fi
 if [ -e "$dir/fired" ]; then
   case "$kind" in
     refuse-all) refuse 1 ;;
@@ -96,7 +133,7 @@ if [ -e "$dir/fired" ]; then
   if [ -e "$dir/barred" ]; then umount "$(cat "$dir/barred")"; rm "$dir/barred"; fi
   tell "$@"
 fi
-after=$((before + $(printf '%s\\n' "$input" | wc -l)))
+after=$((before + lines))
 if [ "$kind" = read-only ] && [ $((at - 1)) -eq "$after" ]; then
   printf '%s\\n' "$input" | "$real" "$@" || exit
   bar
@@ -113,6 +150,11 @@ printf '%s\\n' "$input" | head -n 1 >"$dir/fired"
 case "$kind" in
   refuse*) refuse "$line" ;;
   hang) exec sleep 1000 ;;
+  die) kill -s KILL $$ ;;
+  gate)
+    until [ -e "$dir/open" ]; do sleep 0.005; done
+    tell "$@"
+    ;;
   signals) send; tell "$@" ;;
 esac
 echo $$ >"$dir/orphan"
@@ -137,9 +179,16 @@ const faultWords = (fault: Fault): string => {
       return `${fault.kind} ${fault.at} KILL`
     case 'read-only':
       return `read-only ${fault.at} ${fault.path}`
+    case 'call-inject':
+      return `call-inject ${fault.at} ${fault.inject}`
     case 'refuse':
     case 'refuse-all':
     case 'hang':
+    case 'die':
+    case 'gate':
+    case 'call-refuse':
+    case 'call-hang':
+    case 'call-die':
     case 'none':
       return `${fault.kind} ${fault.at} -`
   }
@@ -155,17 +204,29 @@ export async function faultyIp(lab: Lab): Promise<Faulty> {
   const file = (name: string): string => join(lab.dir, name)
   writeFileSync(file('faulty-ip'), wrapper(lab.dir), { mode: 0o755 })
   await lab.ok('host', ['cp', tool('ip'), file('real-ip')])
-  const run: Faulty['run'] = (argv, fault) => {
-    for (const name of ['fired', 'barred', 'orphan']) rmSync(file(name), { force: true })
+  const prepare = ([name = '', ...args]: readonly string[], fault: Fault): readonly string[] => {
+    for (const each of ['fired', 'barred', 'orphan', 'open', 'trace']) rmSync(file(each), { force: true })
     writeFileSync(file('fault'), `${faultWords(fault)}\n`)
     writeFileSync(file('count'), '0\n')
-    const [name = '', ...args] = argv
+    writeFileSync(file('calls'), '')
     const inner = ['sh', '-ec', script, 'fault', file('faulty-ip'), tool('ip'), bin(name), ...args]
-    return lab.run('host', ['unshare', '--mount', ...inner])
+    return ['unshare', '--mount', ...inner]
   }
-  const orphaned = async (): Promise<boolean> =>
-    (await lab.run('host', ['kill', '-0', readText(file('orphan'))])).exit === 0
-  return { run, hit: () => readText(file('fired')), orphaned }
+  const hit = (): string => {
+    const isTraced = readText(file('fault')).startsWith('call-inject')
+    const isHit = !isTraced || /INJECTED|killed by/.test(readText(file('trace')))
+    return isHit ? readText(file('fired')) : ''
+  }
+  return {
+    run: (argv, fault) => lab.run('host', prepare(argv, fault)),
+    start: (argv, fault) => lab.start('host', prepare(argv, fault)),
+    hit,
+    orphaned: async () => (await lab.run('host', ['kill', '-0', readText(file('orphan'))])).exit === 0,
+    calls: () => readText(file('calls')).split('\n').filter(Boolean).map(Number),
+    open: () => {
+      writeFileSync(file('open'), '')
+    },
+  }
 }
 
 /** Of the host, with the bridge's random id left out. */

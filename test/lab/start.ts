@@ -24,6 +24,8 @@ export interface Running {
    * when the program ends first. */
   readonly waitFor: (pattern: RegExp, timeout?: number) => Promise<RegExpExecArray>
   readonly exited: Promise<Ending>
+  /** Settles when it has ended and nobody holds its output open: all of that has been read. */
+  readonly closed: Promise<void>
   /** Signals the program itself; false when it has ended. */
   readonly kill: (signal?: NodeJS.Signals) => boolean
 }
@@ -92,6 +94,10 @@ export async function startIn(
     child.once('error', () => finish(127, null))
     child.once('exit', finish)
   })
+  const closed = new Promise<void>((resolve) => {
+    child.once('error', () => resolve())
+    child.once('close', () => resolve())
+  })
   const output = follow(child, () => ending !== undefined && (child.stdout?.readableEnded ?? true))
   const pid = await forkedPid(child, Date.now() + 10_000)
   const go = child.stdio[3] as Writable
@@ -115,6 +121,7 @@ export async function startIn(
     stderr: () => stderr,
     waitFor: output.waitFor,
     exited,
+    closed,
     kill,
   }
 }

@@ -117,8 +117,10 @@ test('the first screen has the two commands, and each npm script that is named i
   const firstScreen = readme.split('\n').slice(0, 25)
   for (const line of ['npm run demo', 'npm test'])
     expect(firstScreen.some((each) => each.startsWith(line))).toBe(true)
-  const named = [...readme.matchAll(/npm (?:run )?(test|demo|build|check)\b/g)].map((match) => match[1] ?? '')
-  expect(new Set(named)).toEqual(new Set(['demo', 'test', 'build']))
+  const named = [...readme.matchAll(/npm (?:run )?(test|demo|torture|build|check)\b/g)].map(
+    (match) => match[1] ?? '',
+  )
+  expect(new Set(named)).toEqual(new Set(['demo', 'test', 'torture', 'build']))
   for (const name of named) expect(scripts).toHaveProperty(name)
 })
 
@@ -132,7 +134,7 @@ test('each option that a shell line or the text uses is one of that command', ()
   for (const [, option = ''] of readme.matchAll(/`--([a-z-]+)/g)) expect(all).toContain(option)
 })
 
-test.each(['README.md', 'docs/architecture.md', 'docs/json.md', 'CHANGELOG.md'])(
+test.each(['README.md', 'docs/architecture.md', 'docs/json.md', 'docs/reliability.md', 'CHANGELOG.md'])(
   'what %s links to or names is there',
   (file) => {
     const text = readFileSync(join(root, file), 'utf8')
