@@ -9,41 +9,40 @@ interface LinkShare {
   readonly last: readonly Step[]
 }
 
-/** Everything about the bridge and its other ports; the uplink's own master is the switch, not this. */
-export function convergeLinks(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): LinkShare {
+/** Everything about the two links and the bridge's other ports; the uplink's own master is the switch, not this. */
+export function convergeLinks(from: NetworkState, to: NetworkState, sides: Sides): LinkShare {
+  const own = convergeUplink(findLink(from, sides.uplink), findLink(to, sides.uplink))
+  const { create, first, last } = convergeBridge(from, to, sides)
+  return { create: [...own.create, ...create], first: [...own.first, ...first], last }
+}
+
+function convergeBridge(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): LinkShare {
   const before = findLink(from, bridge)
   const after = findLink(to, bridge)
   const ports = convergePorts(from, to, { uplink, bridge })
-  const own = convergeUplink(findLink(from, uplink), findLink(to, uplink))
   if (after === undefined)
     return before === undefined
-      ? { create: own, first: [], last: [] }
-      : { create: own, first: ports.first, last: [{ op: 'link.del', dev: bridge }] }
-  if (before === undefined) {
-    const made = createBridge(after)
-    return { ...made, create: [...own, ...made.create], last: [...ports.last, ...ports.first] }
-  }
-  const mac: readonly Step[] =
-    before.mac === after.mac ? [] : [{ op: 'link.mac', dev: bridge, mac: after.mac }]
-  const mtu: readonly Step[] =
-    before.mtu === after.mtu ? [] : [{ op: 'link.mtu', dev: bridge, mtu: after.mtu }]
+      ? { create: [], first: [], last: [] }
+      : { create: [], first: ports.first, last: [{ op: 'link.del', dev: bridge }] }
+  if (before === undefined) return { ...createBridge(after), last: [...ports.last, ...ports.first] }
+  const traits = traitSteps(before, after)
   return {
-    create: [...own, ...(before.up ? [] : [...mac, ...mtu])],
-    first: [...(before.up ? [...mac, ...mtu] : []), ...upness(before, after), ...ports.first],
+    create: before.up ? [] : traits,
+    first: [...(before.up ? traits : []), ...upness(before, after), ...ports.first],
     last: [...ports.last, ...alias(before, after)],
   }
 }
 
 /** What somebody has changed on it by hand. It is taken down only where it was down before. */
-function convergeUplink(before: Link | undefined, after: Link | undefined): readonly Step[] {
-  if (before === undefined || after === undefined) return []
-  const { name: dev, mac, mtu } = after
-  return [
-    ...(before.mac === mac ? [] : [{ op: 'link.mac', dev, mac } as const]),
-    ...(before.mtu === mtu ? [] : [{ op: 'link.mtu', dev, mtu } as const]),
-    ...upness(before, after),
-  ]
+function convergeUplink(before: Link | undefined, after: Link | undefined): Omit<LinkShare, 'last'> {
+  if (before === undefined || after === undefined) return { create: [], first: [] }
+  return { create: traitSteps(before, after), first: upness(before, after) }
 }
+
+const traitSteps = (before: Link, { name: dev, mac, mtu }: Link): readonly Step[] => [
+  ...(before.mac === mac ? [] : [{ op: 'link.mac', dev, mac } as const]),
+  ...(before.mtu === mtu ? [] : [{ op: 'link.mtu', dev, mtu } as const]),
+]
 
 /**
  * Made under a name that nobody else has, then named and marked in one message, which fails if the name is taken:
@@ -62,20 +61,9 @@ function createBridge(bridge: Link): Omit<LinkShare, 'last'> {
   }
 }
 
-/**
- * Going up it makes no link-local address of its own: that is among those that it is given. convergeSysctls() sets the
- * mode that it should have.
- */
-const upness = (before: Link, after: Link): readonly Step[] => {
-  const { name: dev } = after
-  if (before.up === after.up) return []
-  return after.up
-    ? [
-        { op: 'link.addrgenmode', dev, mode: 'none' },
-        { op: 'link.up', dev },
-      ]
-    : [{ op: 'link.down', dev }]
-}
+/** convergeSysctls() makes it quiet before it goes up. */
+const upness = (before: Link, after: Link): readonly Step[] =>
+  before.up === after.up ? [] : [{ op: after.up ? 'link.up' : 'link.down', dev: after.name }]
 
 const alias = (before: Link, after: Link): readonly Step[] =>
   (before.alias ?? '') === (after.alias ?? '')

@@ -101,11 +101,14 @@ function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge 
   const created = findLink(from, bridge) === undefined ? findLink(to, bridge) : undefined
   const isRising = (dev: string): boolean =>
     findLink(from, dev)?.up === false && findLink(to, dev)?.up === true
+  const quieted = from.sysctls.flatMap((item) => {
+    const value =
+      isRising(item.dev) && item.key !== 'ignore_routes_with_linkdown' ? guards[item.key] : undefined
+    return value === undefined || value === item.value ? [] : [{ ...item, value }]
+  })
+  const start = { ...from, sysctls: [...quieted, ...from.sysctls] }
   const wanted = to.sysctls.filter(({ dev }) => dev === uplink || dev === bridge)
-  const isQuiet = ({ dev, key }: Sysctl): boolean => isRising(dev) && key === genMode
-  const writes = wanted.filter(
-    (item) => (isQuiet(item) ? '1' : valueBefore(from, item, created)) !== item.value,
-  )
+  const writes = wanted.filter((item) => valueBefore(start, item, created) !== item.value)
   const isFirst = (item: Sysctl): boolean => item.dev === created?.name || guards[item.key] === item.value
   const sorted = [...writes].sort((a, b) => Number(early.includes(b.key)) - Number(early.includes(a.key)))
   const steps = (items: readonly Sysctl[]): readonly Step[] => [
@@ -119,7 +122,7 @@ function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge 
       })),
   ]
   return {
-    first: steps(sorted.filter(isFirst)),
+    first: [...steps(quieted), ...steps(sorted.filter(isFirst))],
     last: steps(sorted.filter((item) => !isFirst(item))),
   }
 }
