@@ -24,7 +24,6 @@ const link = v.object({
   alias: text,
   tunType: text,
   stp: v.boolean(),
-  addrGenMode: text,
 })
 
 const address = v.object({

@@ -37,7 +37,6 @@ export interface Link {
   readonly tunType: string | undefined
   /** A bridge's spanning tree protocol. */
   readonly stp: boolean
-  readonly addrGenMode: string | undefined
 }
 
 export interface Address {

@@ -2,9 +2,11 @@ import type { BrdownArgs } from '../args.ts'
 import { CommandError, refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
+import { compare } from '../plan/compare.ts'
+import type { Sides } from '../plan/footprint.ts'
+import { planToLower } from '../plan/lower-plan.ts'
 import { loweredGoal } from '../plan/lowered-goal.ts'
-import { readMark } from '../plan/marks.ts'
-import { makePlan } from '../plan/planner.ts'
+import { isOurBridge } from '../plan/marks.ts'
 import { rebase } from '../plan/rebase.ts'
 import { absentOutcome, loweredOutcome, planOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
@@ -49,11 +51,12 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   // What is on trial is taken back: there is nothing yet to be carried over.
   const wanted = raised === undefined ? original : loweredGoal(before, { sides, original, raised })
   const goal = rebase(wanted, before, sides)
-  const plan = makePlan(before, goal, sides)
+  const plan = planToLower(before, goal, { sides, raised, at: bootSeconds() })
+  const losses = lostWithUplink(before, wanted, sides)
   if (args.dryRun) return planOutcome(plan, sides, bootSeconds())
   if (raised === undefined) {
     await takeBackPending(session.runDir, journal, session)
-    return loweredOutcome(plan, sides)
+    return loweredOutcome(plan, sides, losses)
   }
   await runChange({
     ...session,
@@ -67,7 +70,8 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
     },
   })
   for (const guest of guests) session.say(`taken off ${bridge}: ${guest}`)
-  return loweredOutcome(plan, sides)
+  for (const line of [...takenOut(before, sides), ...losses]) session.say(line)
+  return loweredOutcome(plan, sides, losses)
 }
 
 /** Without a journal there is nothing to undo; a bridge that is there all the same is somebody else's. */
@@ -80,9 +84,26 @@ async function nothingRaised(bridge: string): Promise<Outcome> {
 
 function refuseStranger(state: NetworkState, journal: Journal): void {
   const bridge = findLink(state, journal.bridge)
-  if (bridge === undefined || journal.adopted || readMark(bridge)?.id === journal.id) return
+  if (bridge === undefined || isOurBridge(bridge, journal)) return
   throw refusal(
     `${journal.bridge} is not the bridge that brup made: it does not carry its mark`,
     `if it may go: ip link del ${journal.bridge}, then brdown again`,
   )
+}
+
+/** What cannot be put back, since the uplink was taken out of the machine. */
+function lostWithUplink(now: NetworkState, wanted: NetworkState, sides: Sides): readonly string[] {
+  const { uplink } = sides
+  if (findLink(now, uplink) !== undefined) return []
+  return compare(rebase(wanted, now, sides), wanted, sides)
+    .filter((line) => line.startsWith('missing: '))
+    .map((line) => `${uplink} is gone; not put back: ${line.replace('missing: ', '')}`)
+}
+
+/** The bridge that somebody gave the uplink to meanwhile. */
+function takenOut(now: NetworkState, { uplink, bridge }: Sides): readonly string[] {
+  const master = findLink(now, uplink)?.master
+  return master === undefined || master === bridge
+    ? []
+    : [`${uplink} was a port of ${master}, and is taken out`]
 }

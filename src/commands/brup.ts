@@ -9,7 +9,6 @@ import { observe } from '../kernel/observe.ts'
 import { isWireless } from '../kernel/wireless.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { raisedGoal } from '../plan/goals.ts'
-import { readMark } from '../plan/marks.ts'
 import { makePlan } from '../plan/planner.ts'
 import { brupRefusal } from '../plan/refusals.ts'
 import { withTold } from '../plan/told.ts'
@@ -23,9 +22,10 @@ import { namespaceInode } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { beginTrial } from '../transaction/trial.ts'
 import { attachAgain } from './attach.ts'
+import { repair } from './repair.ts'
 import { inSession, type Session } from './session.ts'
 import { accept, awaitVerdict, refuseOnTrial } from './trial.ts'
-import { bridgeOf, wishOf, type Wish } from './wish.ts'
+import { bridgeOf, toldTexts, wishOf, type Wish } from './wish.ts'
 
 export const brup: Command<BrupArgs> = {
   name: 'brup',
@@ -48,7 +48,7 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   const { bridge, trySeconds } = wish
   const { runDir } = session
   refuseOnTrial(session.journal)
-  if (session.journal !== undefined) return alreadyRaised(wish, session.journal)
+  if (session.journal !== undefined) return repair(wish, session, session.journal)
   const sides = { uplink: wish.uplink ?? defaultUplink(await observe([])) ?? missingUplink(), bridge }
   const before = await observeSides(sides)
   refuse(before, sides)
@@ -111,27 +111,4 @@ function newJournal(
     original: before,
     pending: { command: 'brup', before },
   }
-}
-
-const toldTexts = ({ addresses, gateways }: Wish): Journal['told'] => ({
-  addresses: addresses.map(({ text, prefixLength }) => `${text}/${prefixLength}`),
-  gateways: gateways.map(({ text }) => text),
-})
-
-/** Idempotent: the same wish again is done; another one is refused. */
-async function alreadyRaised(wish: Wish, journal: Journal): Promise<Outcome> {
-  const { bridge } = wish
-  const uplink = journal.uplink.name
-  const state = await observe([])
-  const down = `run brdown ${bridge} first`
-  const isOurs = journal.adopted || readMark(findLink(state, bridge))?.id === journal.id
-  if (findLink(state, bridge) === undefined || !isOurs || findLink(state, uplink)?.master !== bridge)
-    throw refusal(`${bridge} is no longer as brup left it: ${uplink} is not its port`, down)
-  if (wish.uplink !== undefined && wish.uplink !== uplink)
-    throw refusal(`${bridge} is up with the uplink ${uplink}, not ${wish.uplink}`, down)
-  const told = toldTexts(wish)
-  const isTold = told.addresses.length + told.gateways.length > 0
-  if (isTold && JSON.stringify(told) !== JSON.stringify(journal.told))
-    throw refusal(`${bridge} is up with other addresses or gateways`, down)
-  return raisedOutcome(undefined, { uplink, bridge })
 }

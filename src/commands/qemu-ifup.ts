@@ -3,7 +3,6 @@ import { bridgeForTap, loadConfig } from '../config.ts'
 import { CommandError, refusal } from '../errors.ts'
 import type { Command, Host } from '../host.ts'
 import type { Link } from '../state.ts'
-import { isLockHeld } from '../transaction/holder.ts'
 import { runDirOf } from '../transaction/run-dir.ts'
 import { attachSteps } from './attach.ts'
 import { requirePrivilege } from './session.ts'
@@ -11,7 +10,8 @@ import { applyHook, linkNamed, quietLinks, requireTap, type Wait } from './tap.t
 
 /**
  * Attaches the tap. A brup or brdown that begins meanwhile looks at the ports after it took the lock, and we look
- * at the lock after we attached: whichever comes first, one of the two sees the other.
+ * at the lock after we attached, and then at the tap: whichever comes first, one of the two sees the other, and what
+ * began and ended in between is seen by what it left.
  */
 export const qemuIfup: Command<HookArgs> = {
   name: 'qemu-ifup',
@@ -20,7 +20,7 @@ export const qemuIfup: Command<HookArgs> = {
     const wait = { runDir: runDirOf(host.env), bridge: bridgeOf(tap, host), signal: host.signal }
     const links = await quietLinks(wait)
     await applyHook(tap, attachSteps(requireTap(links, tap), requireBridge(links, tap, wait.bridge)))
-    if (isLockHeld(wait.runDir)) await confirm(tap, wait)
+    await confirm(tap, wait)
     return { text: '', json: {} }
   },
 }
@@ -39,7 +39,7 @@ function requireBridge(links: readonly Link[], tap: string, name: string): Link 
   return bridge
 }
 
-/** The bridge is being changed: wait for the end, and say so if the tap did not live through it. */
+/** Is the bridge being changed? Wait for the end; and say so if the tap did not live through it. */
 async function confirm(tap: string, wait: Wait): Promise<void> {
   let links: readonly Link[]
   try {

@@ -12,7 +12,8 @@ import { throwIfInterrupted } from '../transaction/interrupt.ts'
 
 /** How long a hook waits for a brup or brdown under way, in milliseconds. */
 const patience = 30_000
-const pause = 20
+/** Between two looks. */
+const [firstPause, lastPause] = [20, 160]
 const batchSeconds = 10
 
 export interface Wait {
@@ -21,14 +22,16 @@ export interface Wait {
   readonly signal: AbortSignal
 }
 
-/** The links when no change of bridges is under way. Throws (exit 5) when one does not end in time. */
+/**
+ * The links when no change of bridges is under way. Throws (exit 5) when one does not end in time. The lock is looked
+ * at before the links, and costs nothing: hundreds of waiting hooks must not take the machine from whom they wait for.
+ */
 export async function quietLinks({ runDir, bridge, signal }: Wait): Promise<readonly Link[]> {
   const deadline = performance.now() + patience
-  for (;;) {
-    const held = isLockHeld(runDir)
-    const links = await showLinks()
-    const pending = readMark(links.find(({ name }) => name === bridge))?.pending === true
-    if (!held && !pending) return links
+  for (let pause = firstPause; ; pause = Math.min(pause * 2, lastPause)) {
+    const links = isLockHeld(runDir) ? undefined : await showLinks()
+    const mark = readMark(links?.find(({ name }) => name === bridge))
+    if (links !== undefined && mark?.pending !== true) return links
     throwIfInterrupted(signal)
     if (performance.now() > deadline)
       throw new CommandError('locked', `${bridge} is being changed, and that does not end`, {

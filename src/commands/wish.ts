@@ -2,6 +2,7 @@ import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
 import type { CheckCommand, Config } from '../config-schema.ts'
 import type { Host } from '../host.ts'
+import type { Journal } from '../transaction/journal.ts'
 import type { Cidr, IpAddress } from '../names.ts'
 
 /** What brup is asked for: the command line, and the configuration where that is silent. */
@@ -39,3 +40,9 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     check: configured?.check,
   }
 }
+
+/** As the journal keeps them. */
+export const toldTexts = ({ addresses, gateways }: Wish): Journal['told'] => ({
+  addresses: addresses.map(({ text, prefixLength }) => `${text}/${prefixLength}`),
+  gateways: gateways.map(({ text }) => text),
+})

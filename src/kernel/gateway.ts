@@ -28,17 +28,17 @@ interface Neighbour {
 }
 
 async function neighbours(dev: string): Promise<readonly Neighbour[]> {
-  const { ok, stdout } = await ipBatch(['-j'], { lines: [`neigh show dev "${dev}"`], seconds })
+  const { ok, stdout } = await ipBatch(['-j'], { lines: [`neigh show dev "${dev}" nud all`], seconds })
   const parsed = v.safeParse(v.array(neighbourSchema), ok && stdout !== '' ? JSON.parse(stdout) : [])
   return parsed.success
     ? parsed.output.map(({ dst, lladdr, state }) => ({ dst, mac: lladdr, states: state }))
     : []
 }
 
-/** Entries that somebody made: the kernel asks nobody for them, and a probe would destroy them. */
-const made = ['PERMANENT', 'NOARP']
-
-/** Asks gateways on a link: which answer, and which do not in time. Those with an entry that was made are in neither. */
+/**
+ * Asks gateways on a link: which answer, and which do not in time. One with a NOARP entry is in neither: somebody made
+ * that, the kernel asks nobody for it, and a probe would destroy it.
+ */
 export async function askGateways(
   dev: string,
   addresses: readonly string[],
@@ -46,10 +46,9 @@ export async function askGateways(
 ): Promise<{ readonly answering: readonly Gateway[]; readonly silent: readonly string[] }> {
   if (addresses.length === 0) return { answering: [], silent: [] }
   const known = await neighbours(dev)
-  const asked = addresses.filter(
-    (address) => !known.some(({ dst, states }) => dst === address && states.some((is) => made.includes(is))),
-  )
-  const gateways = asked.map((address) => ({ address, mac: known.find(({ dst }) => dst === address)?.mac }))
+  const entryOf = (address: string): Neighbour | undefined => known.find(({ dst }) => dst === address)
+  const asked = addresses.filter((address) => !isIn(entryOf(address), 'NOARP'))
+  const gateways = asked.map((address) => ({ address, mac: entryOf(address)?.mac }))
   const answers = await untilAnswered(dev, gateways, patience)
   const answering = answers.flatMap(({ dst, mac }) => (mac === undefined ? [] : [{ address: dst, mac }]))
   return {

@@ -24,7 +24,6 @@ export const parseLink = (raw: RawLink): Link => ({
   alias: raw.ifalias,
   tunType: raw.linkinfo?.info_data?.type,
   stp: (raw.linkinfo?.info_data?.stp_state ?? 0) !== 0,
-  addrGenMode: raw.inet6_addr_gen_mode,
 })
 
 export function parseAddress(raw: RawAddress, dev: string, now: number): Address {

@@ -44,7 +44,6 @@ export const linkSchema = v.looseObject({
   ifalias: text,
   link_type: text,
   linkinfo: v.optional(linkInfo),
-  inet6_addr_gen_mode: text,
   addr_info: v.optional(v.array(v.union([addressInfo, v.strictObject({})])), []),
 })
 

@@ -9,27 +9,40 @@ interface LinkShare {
   readonly last: readonly Step[]
 }
 
-const nothing: LinkShare = { create: [], first: [], last: [] }
-
 /** Everything about the bridge and its other ports; the uplink's own master is the switch, not this. */
 export function convergeLinks(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): LinkShare {
   const before = findLink(from, bridge)
   const after = findLink(to, bridge)
   const ports = convergePorts(from, to, { uplink, bridge })
+  const own = convergeUplink(findLink(from, uplink), findLink(to, uplink))
   if (after === undefined)
     return before === undefined
-      ? nothing
-      : { create: [], first: ports.first, last: [{ op: 'link.del', dev: bridge }] }
-  if (before === undefined) return { ...createBridge(after), last: [...ports.last, ...ports.first] }
+      ? { create: own, first: [], last: [] }
+      : { create: own, first: ports.first, last: [{ op: 'link.del', dev: bridge }] }
+  if (before === undefined) {
+    const made = createBridge(after)
+    return { ...made, create: [...own, ...made.create], last: [...ports.last, ...ports.first] }
+  }
   const mac: readonly Step[] =
     before.mac === after.mac ? [] : [{ op: 'link.mac', dev: bridge, mac: after.mac }]
   const mtu: readonly Step[] =
     before.mtu === after.mtu ? [] : [{ op: 'link.mtu', dev: bridge, mtu: after.mtu }]
   return {
-    create: before.up ? [] : [...mac, ...mtu],
+    create: [...own, ...(before.up ? [] : [...mac, ...mtu])],
     first: [...(before.up ? [...mac, ...mtu] : []), ...upness(before, after), ...ports.first],
     last: [...ports.last, ...alias(before, after)],
   }
+}
+
+/** What somebody has changed on it by hand. It is taken down only where it was down before. */
+function convergeUplink(before: Link | undefined, after: Link | undefined): readonly Step[] {
+  if (before === undefined || after === undefined) return []
+  const { name: dev, mac, mtu } = after
+  return [
+    ...(before.mac === mac ? [] : [{ op: 'link.mac', dev, mac } as const]),
+    ...(before.mtu === mtu ? [] : [{ op: 'link.mtu', dev, mtu } as const]),
+    ...upness(before, after),
+  ]
 }
 
 /**
@@ -49,8 +62,20 @@ function createBridge(bridge: Link): Omit<LinkShare, 'last'> {
   }
 }
 
-const upness = (before: Link, after: Link): readonly Step[] =>
-  before.up === after.up ? [] : [{ op: after.up ? 'link.up' : 'link.down', dev: after.name }]
+/**
+ * Going up it makes no link-local address of its own: that is among those that it is given. convergeSysctls() sets the
+ * mode that it should have.
+ */
+const upness = (before: Link, after: Link): readonly Step[] => {
+  const { name: dev } = after
+  if (before.up === after.up) return []
+  return after.up
+    ? [
+        { op: 'link.addrgenmode', dev, mode: 'none' },
+        { op: 'link.up', dev },
+      ]
+    : [{ op: 'link.down', dev }]
+}
 
 const alias = (before: Link, after: Link): readonly Step[] =>
   (before.alias ?? '') === (after.alias ?? '')

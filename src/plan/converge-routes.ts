@@ -1,4 +1,4 @@
-import type { Address, NetworkState, Route } from '../state.ts'
+import { findLink, type Address, type NetworkState, type Route } from '../state.ts'
 import type { Step } from '../step.ts'
 import type { AddressShare } from './converge-addresses.ts'
 import type { Share } from './converge.ts'
@@ -82,7 +82,7 @@ const ofFamily = (routes: readonly Route[], family: 4 | 6): readonly Route[] =>
 
 /**
  * The routes as they are once the addresses are added and when those that go are gone: a prefix route comes with
- * its address, behind all others of its slot, and an IPv4 one goes with it. Whether an IPv6 one does depends on
+ * its address (or with its link, when that goes up), behind all others of its slot, and an IPv4 one goes with it. Whether an IPv6 one does depends on
  * lifetimes and on other addresses (check_cleanup_prefix_route()), so it is deleted like any other.
  */
 function afterAddresses(
@@ -99,7 +99,9 @@ function afterAddresses(
   )
   const routes = from.routes.filter((route) => !isKernelsOwn(route) && !vanishing.has(routeId(route)))
   const present = new Set(routes.map(routeId))
-  const coming = new Map(prefixRoutesOf(added).map((route) => [routeId(route), route]))
+  const isUp = (state: NetworkState, dev: string): boolean => findLink(state, dev)?.up === true
+  const rising = from.addresses.filter(({ dev }) => !isUp(from, dev) && isUp(to, dev))
+  const coming = new Map(prefixRoutesOf([...rising, ...added]).map((route) => [routeId(route), route]))
   return [...routes, ...[...coming].flatMap(([id, route]) => (present.has(id) ? [] : [route]))]
 }
 

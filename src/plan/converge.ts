@@ -99,8 +99,13 @@ const early = ['stable_secret']
 
 function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): Share {
   const created = findLink(from, bridge) === undefined ? findLink(to, bridge) : undefined
+  const isRising = (dev: string): boolean =>
+    findLink(from, dev)?.up === false && findLink(to, dev)?.up === true
   const wanted = to.sysctls.filter(({ dev }) => dev === uplink || dev === bridge)
-  const writes = wanted.filter((item) => valueBefore(from, item, created) !== item.value)
+  const isQuiet = ({ dev, key }: Sysctl): boolean => isRising(dev) && key === genMode
+  const writes = wanted.filter(
+    (item) => (isQuiet(item) ? '1' : valueBefore(from, item, created)) !== item.value,
+  )
   const isFirst = (item: Sysctl): boolean => item.dev === created?.name || guards[item.key] === item.value
   const sorted = [...writes].sort((a, b) => Number(early.includes(b.key)) - Number(early.includes(a.key)))
   const steps = (items: readonly Sysctl[]): readonly Step[] => [

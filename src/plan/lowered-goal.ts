@@ -1,10 +1,11 @@
+import type { Family } from '../names.ts'
 import { findLink, type Address, type NetworkState, type Route, type Rule } from '../state.ts'
 import { addressId, inKernelOrder, isTemporary, moveAddress } from './addresses.ts'
 import { isAdvertised, stopGap } from './advertised.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { movedRoute, movedRule, withoutStatus } from './goals.ts'
-import { isKernelsOwn, moveHops, ownProtocol, prefixRoutes, routeId } from './routes.ts'
+import { isKernelsOwn, isOnDev, moveHops, ownProtocol, routeId } from './routes.ts'
 
 interface LowerOptions {
   readonly sides: Sides
@@ -18,9 +19,9 @@ interface LowerOptions {
 export function loweredGoal(now: NetworkState, options: LowerOptions): NetworkState {
   const { sides, original, raised } = options
   // What went with the bridge was not taken away by anybody's wish.
-  if (findLink(now, sides.bridge) === undefined) return original
+  if (findLink(now, sides.bridge)?.up !== true) return original
   const { uplink, bridge } = sides
-  const states = { original, raised, now }
+  const states = { original, raised, now: withLosses(now, raised, bridge) }
   const devs = devsOf(sides)
   const renamed =
     (from: string, to: string) =>
@@ -28,8 +29,8 @@ export function loweredGoal(now: NetworkState, options: LowerOptions): NetworkSt
       item.dev === from ? { ...item, dev: to } : item
   return {
     links: original.links,
-    addresses: loweredAddresses(now, options),
-    routes: loweredRoutes(now, options),
+    addresses: loweredAddresses(states.now, options),
+    routes: loweredRoutes(states.now, options),
     rules: carry<Rule>({
       ...each(states, (state) => state.rules),
       isOurs: (rule) => ruleNames(rule, devs),
@@ -70,14 +71,51 @@ interface Carry<T> extends States<readonly T[]> {
   readonly down: (item: T) => T
 }
 
+/**
+ * Nobody wishes for a host without any address, or without any way out: where a family has lost all of either, as
+ * when a link goes down and up again, what went is taken as still there.
+ */
+export function withLosses(now: NetworkState, raised: NetworkState, bridge: string): NetworkState {
+  const lost = ([4, 6] as const).filter((family) =>
+    [hasAddress, hasWay].some((has) => has(raised, bridge, family) && !has(now, bridge, family)),
+  )
+  const still = <T extends { readonly family: Family }>(
+    list: (state: NetworkState) => readonly T[],
+    idOf: (item: T) => string,
+  ): readonly T[] => {
+    const present = new Set(list(now).map(idOf))
+    return [
+      ...list(now),
+      ...list(raised).filter((item) => lost.includes(item.family) && !present.has(idOf(item))),
+    ]
+  }
+  if (lost.length === 0) return now
+  return {
+    ...now,
+    addresses: still(({ addresses }) => addresses, addressId),
+    routes: still(({ routes }) => routes, routeId),
+    nexthops: still(({ nexthops }) => nexthops, nexthopId),
+    neighbours: still(({ neighbours }) => neighbours, neighbourId),
+  }
+}
+
+const hasAddress = (state: NetworkState, dev: string, family: Family): boolean =>
+  state.addresses.some((item) => item.dev === dev && item.family === family && item.scope === 'global')
+
+/** A route that did not come with an address. */
+const hasWay = (state: NetworkState, dev: string, family: Family): boolean =>
+  state.routes.some((item) => item.family === family && item.protocol !== 'kernel' && isOnDev(item, [dev]))
+
 /** The items of before in their order, less those of ours that have gone since the commit, and what has come. */
 function carry<T>({ original, raised, now, isOurs, idOf, up, down }: Carry<T>): readonly T[] {
   const atCommit = new Set(raised.map(idOf))
   const present = new Set(now.map(idOf))
   const isGone = (item: T): boolean =>
     isOurs(item) && atCommit.has(idOf(up(item))) && !present.has(idOf(up(item)))
-  const added = now.filter((item) => isOurs(item) && !atCommit.has(idOf(item)))
-  return [...original.filter((item) => !isGone(item)), ...added.map(down)]
+  const kept = original.filter((item) => !isGone(item))
+  const known = new Set(kept.map(idOf))
+  const added = now.filter((item) => isOurs(item) && !atCommit.has(idOf(item))).map(down)
+  return [...kept, ...added.filter((item) => !known.has(idOf(item)))]
 }
 
 function loweredAddresses(now: NetworkState, { original, raised, sides }: LowerOptions): readonly Address[] {
@@ -103,19 +141,14 @@ function loweredAddresses(now: NetworkState, { original, raised, sides }: LowerO
     .sort(inKernelOrder)
 }
 
-/**
- * Neither prefix routes, which come with their addresses, nor what routers advertise count as added, and the latter
- * not as gone either: the kernel makes them anew.
- */
+/** What routers advertise counts neither as added nor as gone: the kernel makes it anew. */
 function loweredRoutes(now: NetworkState, { original, raised, sides }: LowerOptions): readonly Route[] {
   const { uplink, bridge } = sides
   const devs = devsOf(sides)
   const isTouched = [routeFilter(original, devs), routeFilter(now, devs)]
-  const made = new Set(now.addresses.flatMap(prefixRoutes).map(routeId))
   const atCommit = new Set(raised.routes.map(routeId))
   const isAddition = (route: Route): boolean =>
-    atCommit.has(routeId(route)) ||
-    !(isAdvertised(route) || route.protocol === ownProtocol || made.has(routeId(route)))
+    atCommit.has(routeId(route)) || !(isAdvertised(route) || route.protocol === ownProtocol)
   const plain = (routes: readonly Route[]): readonly Route[] => routes.filter((route) => !isKernelsOwn(route))
   return carry<Route>({
     original: original.routes,

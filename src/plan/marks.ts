@@ -1,4 +1,4 @@
-import type { Link } from '../state.ts'
+import { findLink, type Link, type NetworkState } from '../state.ts'
 
 /**
  * Our mark on a bridge: its alias, `qemu-tap-hooks ID`, with ` pending` behind it until the commit. A bridge
@@ -23,3 +23,16 @@ export const temporaryNameOf = (id: string): string => `qth${id.slice(0, 10)}`
 
 /** The same, from the alias that the bridge is to carry. */
 export const temporaryName = (alias: string): string => temporaryNameOf(alias.split(' ')[1] ?? '')
+
+interface Made {
+  readonly id: string
+  readonly bridge: string
+  readonly adopted: boolean
+  readonly raised?: NetworkState | undefined
+}
+
+/** By our mark, or, where somebody changed the alias, as the very link that was there at the commit. */
+export const isOurBridge = (link: Link, { id, bridge, adopted, raised }: Made): boolean =>
+  adopted ||
+  readMark(link)?.id === id ||
+  (link.kind === 'bridge' && raised !== undefined && findLink(raised, bridge)?.index === link.index)

@@ -28,7 +28,7 @@ export const stepsOf = (plan: Plan): readonly Step[] => [...plan.prepare, ...pla
 export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Plan {
   const isPort = (state: NetworkState): boolean => findLink(state, sides.uplink)?.master === sides.bridge
   if (isPort(from) === isPort(to))
-    return { prepare: convergeInPlace(from, to, sides), change: [], finish: [], switched: undefined }
+    return { prepare: withoutSwitch(from, to, sides), change: [], finish: [], switched: undefined }
   const direction = isPort(to) ? 'up' : 'down'
   const cleared = withoutRulesOf(from, [direction === 'up' ? sides.bridge : sides.uplink])
   const ends = direction === 'up' ? { raised: to, lowered: cleared } : { raised: cleared, lowered: to }
@@ -44,6 +44,16 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
     ],
     switched,
   }
+}
+
+/** Somebody may have made the uplink a port of another bridge: it leaves that first, or (a rollback) joins it again. */
+function withoutSwitch(from: NetworkState, to: NetworkState, sides: Sides): readonly Step[] {
+  const { uplink } = sides
+  const [is, be] = [from, to].map((state) => findLink(state, uplink)?.master)
+  const steps = convergeInPlace(from, to, sides)
+  if (is === be || findLink(from, uplink) === undefined) return steps
+  if (be === undefined) return [{ op: 'link.nomaster', dev: uplink }, ...steps]
+  return [...steps, { op: 'link.master', dev: uplink, master: be }]
 }
 
 /**

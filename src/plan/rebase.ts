@@ -1,4 +1,4 @@
-import type { NetworkState, Route, Rule } from '../state.ts'
+import { findLink, type NetworkState, type Route, type Rule } from '../state.ts'
 import { withStopGaps } from './advertised.ts'
 import { ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
@@ -6,9 +6,11 @@ import { routeId, slotOf } from './routes.ts'
 
 /**
  * A goal for today: what is not ours to touch is taken as it is now, not as it was when the goal was written.
- * Where both stand in one ordered slot, the goal's order holds for what is still there.
+ * Where both stand in one ordered slot, the goal's order holds for what is still there. On an uplink that was taken out
+ * of the machine there can be nothing.
  */
-export function rebase(goal: NetworkState, now: NetworkState, sides: Sides): NetworkState {
+export function rebase(wanted: NetworkState, now: NetworkState, sides: Sides): NetworkState {
+  const goal = findLink(now, sides.uplink) === undefined ? withoutLink(wanted, sides.uplink) : wanted
   const devs = devsOf(sides)
   const isOurs = (dev: string | undefined): boolean => dev !== undefined && devs.includes(dev)
   const objects = new Set([...objectsOn(goal.nexthops, devs), ...objectsOn(now.nexthops, devs)])
@@ -35,6 +37,21 @@ export function rebase(goal: NetworkState, now: NetworkState, sides: Sides): Net
   }
 }
 
+function withoutLink(state: NetworkState, dev: string): NetworkState {
+  const isTouched = routeFilter(state, [dev])
+  const objects = objectsOn(state.nexthops, [dev])
+  const isElsewhere = (item: { readonly dev: string }): boolean => item.dev !== dev
+  return {
+    links: state.links.filter(({ name }) => name !== dev),
+    addresses: state.addresses.filter(isElsewhere),
+    routes: state.routes.filter((route) => !isTouched(route)),
+    rules: state.rules,
+    nexthops: state.nexthops.filter(({ id }) => !objects.has(id)),
+    neighbours: state.neighbours.filter(isElsewhere),
+    sysctls: state.sysctls.filter(isElsewhere),
+  }
+}
+
 /** Links come and go; of those still there the goal decides who is a port of the bridge. */
 function rebaseLinks(
   goal: NetworkState,
@@ -47,7 +64,9 @@ function rebaseLinks(
     const target = wanted.get(link.name)
     if (link.name === uplink) return [target ?? link]
     const belongs = target?.master === bridge || link.master === bridge
-    return [belongs ? { ...link, master: target === undefined ? undefined : target.master } : link]
+    // Taken off and down: by its guest's end (qemu-ifdown), not by what is taken back.
+    const hasLeft = target?.up === true && !link.up && link.master === undefined
+    return [belongs && !hasLeft ? { ...link, master: target?.master } : link]
   })
   const target = wanted.get(bridge)
   return target === undefined ? others : [...others, target]

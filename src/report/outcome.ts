@@ -1,4 +1,5 @@
 import type { Outcome } from '../host.ts'
+import type { Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { stepsOf, type Plan } from '../plan/planner.ts'
 import { scriptOf } from './script.ts'
@@ -10,14 +11,23 @@ export const planOutcome = (plan: Plan, sides: Sides, now: number): Outcome => (
 })
 
 /** Without a plan the bridge was up already. */
-export const raisedOutcome = (plan: Plan | undefined, sides: Sides): Outcome => ({
-  text: `${sides.bridge} is up${plan === undefined ? ' already' : ''}, with the uplink ${sides.uplink}\n`,
-  json: { ...sides, steps: plan === undefined ? [] : stepsOf(plan) },
+export const raisedOutcome = (
+  plan: Plan | undefined,
+  sides: Sides,
+  repaired: readonly Difference[] = [],
+): Outcome => ({
+  text: `${sides.bridge} is up${plan === undefined ? ' already' : repaired.length > 0 ? ' again' : ''}, with the uplink ${sides.uplink}\n`,
+  json: { ...sides, steps: plan === undefined ? [] : stepsOf(plan), repaired },
 })
 
-export const loweredOutcome = (plan: Plan, { uplink, bridge }: Sides): Outcome => ({
-  text: `${bridge} is down; ${uplink} is as it was before\n`,
-  json: { bridge, uplink, steps: stepsOf(plan) },
+/** With what could not be put back, if anything. */
+export const loweredOutcome = (
+  plan: Plan,
+  { uplink, bridge }: Sides,
+  losses: readonly Difference[],
+): Outcome => ({
+  text: `${bridge} is down; ${losses.length > 0 ? 'what could be is' : `${uplink} is`} as it was before\n`,
+  json: { bridge, uplink, steps: stepsOf(plan), differences: losses },
 })
 
 export const absentOutcome = (bridge: string): Outcome => ({

@@ -13,6 +13,8 @@ export interface StatusView {
   readonly trial: number | undefined
   /** Taps that were taken off the bridge when it was taken back. */
   readonly detached: readonly string[]
+  /** What is no longer as brup left it. */
+  readonly drift: readonly string[]
 }
 
 type JournalView =
@@ -50,6 +52,7 @@ export function statusOutcome(view: StatusView): Outcome {
     pending: pendingText(view) ?? null,
     trial: view.trial === undefined ? null : { secondsLeft: Math.ceil(view.trial) },
     detached: view.detached.map((name) => ({ name, holders: holdersOf(name, view) })),
+    drift: view.drift,
     journal: journalView(view),
   }
   return { text: textOf(view, { link, ports, addresses }), json }
@@ -109,6 +112,7 @@ function textOf(view: StatusView, { link, ports, addresses }: Parts): string {
   if (pending !== undefined) lines.push(`  pending: ${pending}`)
   if (view.trial !== undefined && view.trial > 0)
     lines.push(`  on trial: ${Math.ceil(view.trial)} s left (brup ${view.bridge} --accept keeps it)`)
+  for (const line of view.drift) lines.push(`  drift: ${line}`)
   for (const name of view.detached) lines.push(`  detached ${detachedText(name, view)}`)
   if (view.journal.kind === 'unusable') lines.push(`  journal: ${view.journal.path} ${view.journal.reason}`)
   return `${lines.join('\n')}\n`

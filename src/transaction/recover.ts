@@ -1,7 +1,8 @@
 import { CommandError, refusal } from '../errors.ts'
 import { endProcess, type ProcessId } from '../kernel/process.ts'
 import { observe } from '../kernel/observe.ts'
-import { findLink } from '../state.ts'
+import { readMark } from '../plan/marks.ts'
+import { findLink, type NetworkState } from '../state.ts'
 import { rememberDetached } from './detached-taps.ts'
 import { guestsOn, guestTexts } from './guests.ts'
 import { deleteJournal, journalledBridges, readJournal, writeJournal, type Journal } from './journal.ts'
@@ -60,10 +61,23 @@ function usableJournal(runDir: string, bridge: string): Journal | undefined {
   return sight.journal
 }
 
+/**
+ * Whether a journal is about what is there: the same uplink; or our bridge, by its mark, whose uplink was given another
+ * MAC by hand, was taken out of the machine, or was plugged in again and is a port no more.
+ */
+function isAbout({ links }: NetworkState, { id, bridge, uplink: { name, index, mac } }: Journal): boolean {
+  const link = findLink({ links }, name)
+  const made = findLink({ links }, bridge)
+  if (link?.index === index && link.mac === mac) return true
+  if (made === undefined || readMark(made)?.id !== id) return false
+  if (link?.index === index) return made.mac === mac
+  if (links.some((other) => other.index === index)) return false
+  return link === undefined || (link.mac === mac && link.master !== bridge)
+}
+
 async function refuseForeign(runDir: string, journal: Journal): Promise<void> {
   const { name, index, mac } = journal.uplink
-  const link = findLink(await observe([]), name)
-  if (link?.index === index && link.mac === mac) return
+  if (isAbout(await observe([]), journal)) return
   throw refusal(
     `the journal of ${journal.bridge} in ${runDir} is about another ${name} (index ${index}, ${mac})`,
     'look at it, and remove it if that bridge is no longer there',

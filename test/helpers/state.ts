@@ -18,7 +18,6 @@ export const link = (name: string, more: Partial<Link> = {}): Link => ({
   alias: undefined,
   tunType: undefined,
   stp: false,
-  addrGenMode: 'eui64',
   ...more,
 })
 

@@ -144,21 +144,4 @@ describe('brup of a bridge that is up', () => {
       { secondUplink: { metric: 2000 } },
     )
   })
-
-  test('is refused when somebody took the uplink out', async () => {
-    await inLab(async (lab) => {
-      await ok(lab, 'brup')
-      await lab.ip('host', 'link set eth0 nomaster')
-      await until(
-        'the kernel says so',
-        async () => (await linkOf(lab, 'br0'))?.flags.includes('NO-CARRIER') === true,
-      )
-      await expectEnding(lab, 'brup', {
-        says: `brup: br0 is no longer as brup left it: eth0 is not its port ${down}`,
-      })
-      await ok(lab, 'brdown')
-      // Added anew, its IPv6 addresses are tentative for a moment.
-      await until('all is reachable', async () => (await reachable(lab)).length === 0)
-    })
-  })
 })

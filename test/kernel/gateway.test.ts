@@ -159,3 +159,12 @@ test('a permanent entry is neither asked nor touched', async () => {
     await expectUntouchedAfter(lab, before)
   })
 })
+
+test('a gateway whose entry needs no ARP is not asked', async () => {
+  await inLab(async (lab) => {
+    const entry = `${gateways[4]} lladdr 02:00:00:00:01:01`
+    await lab.ip('host', `neigh replace ${entry} dev eth0 nud noarp`)
+    const raising = await startWith(lab, 'brup', { script: muteRouter[4] })
+    expect([(await raising.exited).exit, raising.stderr()]).toEqual([0, ''])
+  })
+})

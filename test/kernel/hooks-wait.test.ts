@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { describe, expect, test } from 'vitest'
@@ -6,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { Lab } from '../lab/lab.ts'
 import type { Running } from '../lab/start.ts'
 import { holdLock } from '../helpers/held-lock.ts'
+import { resume } from '../helpers/resume.ts'
 import { bin, inLab, linkOf, ok, run } from '../helpers/tap.ts'
 
 /** qemu-ifup while a brup or a brdown is at work: it waits, and never says that a tap is on a bridge when it is not. */
@@ -30,12 +30,6 @@ async function said(running: Running, words: string): Promise<void> {
     if (Date.now() > deadline) throw new Error(`no ${words} in: ${running.stderr()}`)
     await delay(1)
   }
-}
-
-/** nsenter stops itself when its child is stopped, and wakes the child when it is woken. */
-function resume({ pid }: Running): void {
-  const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  process.kill(Number(parent), 'SIGCONT')
 }
 
 const marked = (lab: Lab, alias: string): Promise<string> =>
@@ -108,8 +102,13 @@ mv -T $dir/draft $dir/lock.lock
 /** The hook, where somebody takes the lock the moment after the tap was attached, and does what else is told. */
 async function overtaken(lab: Lab, more: string): Promise<Running> {
   await prepared(lab)
+  return interrupted(lab, `${takeLock}${more}`)
+}
+
+/** The hook, and what happens the moment after the tap was attached. */
+async function interrupted(lab: Lab, work: string): Promise<Running> {
   await lab.ok('host', ['cp', '/usr/sbin/ip', '/run/ip'])
-  const script = `#!/bin/sh\n${takeLock}${more}\n`
+  const script = `#!/bin/sh\n${work}\n`
   for (const [path, text] of [
     ['/run/wrapper', wrapper],
     ['/run/after', script],
@@ -173,6 +172,28 @@ describe.concurrent('a change that begins right after the tap was attached', () 
       expect(await master(lab)).toBe('br0')
       hook.kill('SIGTERM')
       expect((await hook.exited).exit).toBe(143)
+      expect(await master(lab)).toBeUndefined()
+    })
+  })
+})
+
+describe('a change that begins after the tap was attached, and ends before the hook looks', () => {
+  const gone = 'bridge br0 was removed meanwhile (run brup first)'
+  test.each([
+    ['brdown --force', `${bin('brdown')} --force`, [3, gone]],
+    [
+      'brdown --force and brup',
+      `${bin('brdown')} --force; ${bin('brup')}`,
+      [1, 'it was taken off br0 meanwhile (try again)'],
+    ],
+    // As a brdown that had looked at the ports before the tap was attached would.
+    ['the end of a brdown', '/run/ip link del br0', [3, gone]],
+  ] as const)('%s', async (_, work, [exit, says]) => {
+    await inLab(async (lab) => {
+      await ok(lab, 'brup')
+      await lab.ip('host', 'tuntap add tap0 mode tap')
+      const hook = await interrupted(lab, work)
+      expect([(await hook.exited).exit, hook.stderr()]).toEqual([exit, `qemu-ifup: tap0: ${says}\n`])
       expect(await master(lab)).toBeUndefined()
     })
   })

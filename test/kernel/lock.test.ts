@@ -9,9 +9,11 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { readHolder } from '../../src/transaction/holder.ts'
+import { reachable } from '../lab/reachable.ts'
 import { snapshot, diffSnapshots } from '../lab/snapshot.ts'
 import { holdLock } from '../helpers/held-lock.ts'
-import { bin, inLab, linkOf, run, until } from '../helpers/tap.ts'
+import { resume } from '../helpers/resume.ts'
+import { bin, inLab, journals, linkOf, run, until } from '../helpers/tap.ts'
 
 /** The lock: one holder, whatever happens to it. The first tests need a folder only, no network. */
 
@@ -131,6 +133,34 @@ describe.concurrent('the lock', () => {
         'qemu-ifup: br0 is being changed, and that does not end (see brstatus br0)\n',
       )
       expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+    })
+  })
+
+  test('stays with a brup that is stopped for a minute, which then ends its work whole', async () => {
+    await inLab(async (lab) => {
+      const before = await snapshot(lab)
+      const raising = await lab.start('host', [bin('brup'), '--verbose'])
+      await until('it is at work', () => Promise.resolve(raising.stderr().includes('ip link')))
+      raising.kill('SIGSTOP')
+      const begun = Date.now()
+      const ipRuns = async (): Promise<boolean> =>
+        (await lab.run('host', ['pgrep', '-x', '-r', 'R,S,D', 'ip'])).exit === 0
+      await until('the ip that it started has ended', async () => !(await ipRuns()))
+      const stopped = await snapshot(lab)
+      const files = await journals(lab)
+      for (const command of ['brdown', 'brup br1'])
+        expect((await run(lab, command)).exit, `${command} against it`).toBe(5)
+      expect([diffSnapshots(stopped, await snapshot(lab)), await journals(lab)]).toEqual([[], files])
+      await delay(Math.max(0, 60_000 - (Date.now() - begun)))
+      resume(raising)
+      const { exit } = await raising.exited
+      // What it had running when it was stopped may be over its time by now: then it takes everything back.
+      const isUp = (await linkOf(lab, 'eth0'))?.master === 'br0'
+      expect([exit, isUp], raising.stderr()).toEqual(exit === 0 ? [0, true] : [1, false])
+      expect(await reachable(lab)).toEqual([])
+      expect((await run(lab, 'brdown')).exit).toBe(0)
+      expect([diffSnapshots(before, await snapshot(lab)), await journals(lab)]).toEqual([[], ''])
+      console.log(`stopped for a minute: brup ended with ${exit}`)
     })
   })
 

@@ -59,6 +59,7 @@ test('the fields of brstatus', () => {
     locked: false,
     trial: undefined,
     detached: [],
+    drift: [],
   })
   const own = keys(outcome.json).filter((key) => key !== 'bridge')
   expect(firstCells('brstatus').sort()).toEqual(own.sort())
