@@ -34,12 +34,15 @@ export const taps = ['tap0', 'tap1', 'tap2'] as const
 /** Somebody holds it open, as a guest would. */
 const heldTap = 'tap1'
 
-/** Taps come and go with the guests, and with them what a bridge can offload: they are judged apart. */
+/** What hangs on the order and number of a bridge's ports: they are numbered as they come. */
+const portTraits = [/ tso_max_size \d+ tso_max_segs \d+/, / port_id \S+ port_no \S+ designated_port \S+/]
+
+/** Taps come and go with the guests: they are judged apart. */
 export const view = async ({ lab }: Pick<Scene, 'lab'>): Promise<string> =>
   (await shot(lab))
     .split('\n')
     .filter((line) => !/\btap\d/.test(line))
-    .map((line) => line.replace(/ tso_max_size \d+ tso_max_segs \d+/, ''))
+    .map((line) => portTraits.reduce((text, trait) => text.replace(trait, ''), line))
     .join('\n')
 
 // In the lab's own mount namespace, so that all that is started in it sees it. Of a size that can be filled up.
