@@ -34,13 +34,14 @@ export function repairedGoal(now: NetworkState, { sides, raised, at }: Repair): 
     addresses: repairedAddresses(now, { sides, raised, at }),
     routes: merged<Route>({
       base: raised.routes.filter((route) => isOurs(route) && !isOver(route.expiresAt, at)),
-      now: now.routes.filter(isOurs),
+      // Those of others are among ours, in their order.
+      now: now.routes.filter((route) => isOurs(route) || !isTouched.some((is) => is(route))),
       up: (route) => movedRoute(route, uplink, bridge),
       idOf: routeId,
     }),
     rules: merged<Rule>({
       base: raised.rules.filter((rule) => ruleNames(rule, devs)),
-      now: now.rules.filter((rule) => ruleNames(rule, devs)),
+      now: now.rules,
       up: (rule) => movedRule(rule, uplink, bridge),
       idOf: ruleId,
     }),

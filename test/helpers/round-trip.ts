@@ -18,6 +18,12 @@ const folder = process.env['QTH_BIN'] ?? fileURLToPath(new URL('../../dist/bin',
 
 const isBlank = (text: string): boolean => text.trim() === ''
 
+/** Nothing has changed since. */
+async function driftOf(lab: Lab): Promise<string[]> {
+  const status = await lab.ok('host', [`${folder}/brstatus`, '--json'])
+  return (JSON.parse(status) as { drift: string[] }).drift.map((each) => `drift: ${each}`)
+}
+
 async function moveThere(lab: Lab): Promise<Omit<Verdict, 'dropped'>> {
   const before = await snapshot(lab)
   const sight = await look(lab)
@@ -27,7 +33,9 @@ async function moveThere(lab: Lab): Promise<Omit<Verdict, 'dropped'>> {
     const left = diffSnapshots(before, await snapshot(lab)).map((each) => `left behind: ${each}`)
     return { kind: up.exit === 3 && left.length === 0 ? 'refused' : 'failed', lines: [...upLines, ...left] }
   }
-  const raised = diffRaised(sight, await look(lab)).map((each) => `raised: ${each}`)
+  const raised = [...diffRaised(sight, await look(lab)), ...(await driftOf(lab))].map(
+    (each) => `raised: ${each}`,
+  )
   const down = await lab.run('host', [`${folder}/brdown`])
   const downLines =
     down.exit === 0 ? [] : [`brdown exited with ${down.exit}`, ...down.stderr.trim().split('\n')]
