@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
 const limits = { testTimeout: 180_000, hookTimeout: 180_000 }
-/** They measure what is lost and how soon the host is back: nothing else runs beside them. */
-const alone = ['test/kernel/outage.test.ts', 'test/kernel/kill.test.ts', 'test/kernel/gateway-time.test.ts']
+/** They measure what is lost and how soon the host is back, or take the whole machine: nothing else runs beside them. */
+const alone = ['outage', 'kill', 'gateway-time', 'torture', 'races'].map(
+  (name) => `test/kernel/${name}.test.ts`,
+)
 
 export default defineConfig({
   test: {

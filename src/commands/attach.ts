@@ -21,15 +21,22 @@ export const attachSteps = ({ name, mac }: Link, bridge: Link): readonly IpStep[
 
 /** The taps that an earlier bridge of this name was taken away from; what does not work is said, and no failure. */
 export async function attachAgain({ runDir, say }: Session, bridge: string): Promise<void> {
-  const links = await showLinks()
-  const target = linkNamed(links, bridge)
-  if (target === undefined) return
-  for (const tap of detachedTaps(runDir, bridge, links))
+  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
     try {
-      await applyHook(tap.name, attachSteps(tap, target))
-      say(`${tap.name} is on ${bridge} again`)
+      await work()
     } catch (error) {
-      say(`${tap.name} could not be attached again: ${messageOf(error)}`)
+      say(`${what} could not be attached again: ${messageOf(error)}`)
     }
-  forgetDetached(runDir, bridge)
+  }
+  await attempt(`the taps of an earlier ${bridge}`, async () => {
+    const links = await showLinks()
+    const target = linkNamed(links, bridge)
+    if (target === undefined) return
+    for (const tap of detachedTaps(runDir, bridge, links))
+      await attempt(tap.name, async () => {
+        await applyHook(tap.name, attachSteps(tap, target))
+        say(`${tap.name} is on ${bridge} again`)
+      })
+    forgetDetached(runDir, bridge)
+  })
 }

@@ -18,8 +18,29 @@ import { readSysctls } from './sysctl.ts'
 
 const seconds = 10
 
-/** The network of this namespace; settings under /proc/sys of the named links only, in that order. */
+/** How often is looked again when the network changes while it is looked at. */
+const looks = 5
+
+/**
+ * The network of this namespace; settings under /proc/sys of the named links only, in that order. It is read in
+ * several looks: where somebody changes it meanwhile, until they fit.
+ */
 export async function observe(sysctlsOf: readonly string[]): Promise<NetworkState> {
+  let state = await look(sysctlsOf)
+  for (let i = 1; i < looks && !isWhole(state); i += 1) state = await look(sysctlsOf)
+  return state
+}
+
+/** The kernel's route of an IPv4 address comes and goes with it (fib_sync_down_addr()). */
+function isWhole({ routes, addresses }: NetworkState): boolean {
+  const locals = new Set(addresses.map(({ local }) => local))
+  return routes.every(
+    ({ family, protocol, source }) =>
+      family === 6 || protocol !== 'kernel' || source === undefined || locals.has(source),
+  )
+}
+
+async function look(sysctlsOf: readonly string[]): Promise<NetworkState> {
   const [general, ipv4, ipv6] = await Promise.all([
     show([], ['addr show', 'nexthop show', 'neigh show nud permanent', 'neigh show proxy']),
     showFamily(4),
