@@ -4,7 +4,7 @@ import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
 import { convergeRules } from './converge-others.ts'
 import { devsOf, type Sides } from './footprint.ts'
-import { isOnDev } from './routes.ts'
+import { isKernelsOwn, isOnDev } from './routes.ts'
 import { readyState } from './ready.ts'
 
 /** The steps from one state to another, in three parts with a look at the network between them. */
@@ -98,15 +98,21 @@ function leaveSteps(ready: NetworkState, to: NetworkState, { uplink, bridge }: S
   return [
     { op: 'link.nomaster', dev: uplink },
     ...ready.routes
-      .filter((route) => outlives(route, bridge))
+      .filter((route) => outlives(route, bridge, stays))
       .map((route): Step => ({ op: 'route.del', route })),
     { op: stays ? 'link.down' : 'link.del', dev: bridge },
   ]
 }
 
-/** An IPv6 multipath route stays, with its other legs, when one of its links goes. */
-const outlives = (route: Route, dev: string): boolean =>
-  route.family === 6 && route.nhid === undefined && route.hops.length > 1 && isOnDev(route, [dev])
+/**
+ * A route with several legs stays when one of its links goes, an IPv6 one in any case, an IPv4 one when the link only goes
+ * down (fib_sync_down_dev()); then a local one stays, too: its scope is the host.
+ */
+function outlives(route: Route, dev: string, isKept: boolean): boolean {
+  if (route.nhid !== undefined || isKernelsOwn(route) || !isOnDev(route, [dev])) return false
+  const isSeveral = route.hops.length > 1
+  return route.family === 6 ? isSeveral : isKept && (isSeveral || route.scope === 'host')
+}
 
 const withMaster = (state: NetworkState, uplink: string, master: string | undefined): NetworkState => ({
   ...state,

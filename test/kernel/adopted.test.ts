@@ -66,6 +66,25 @@ describe('is adopted and left as it was found', () => {
       expect(await reachable(lab)).toEqual([])
     })
   })
+
+  // The bridge goes down and stays: the kernel keeps these (fib_sync_down_dev()).
+  test.each([
+    'route add local 10.44.0.0/24 dev eth0',
+    'route add 10.9.1.0/24 nexthop via 192.168.1.254 nexthop via 192.168.2.254',
+    'route add 2001:db8:9::/48 nexthop via fd01::fe nexthop via fd02::fe',
+  ])('with: ip %s', async (line) => {
+    await inLab(
+      async (lab) => {
+        await lab.ip('host', ['link add br0 type bridge', line])
+        const before = asFound(await snapshot(lab))
+        await ok(lab, 'brup')
+        await ok(lab, 'brdown')
+        expect(diffSnapshots(before, asFound(await snapshot(lab)))).toEqual([])
+        expect(await reachable(lab)).toEqual([])
+      },
+      { secondUplink: { metric: 2000 } },
+    )
+  })
 })
 
 test('its own port is no guest, another tap is', async () => {
