@@ -3,18 +3,18 @@ import { CommandError, refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { compare } from '../plan/compare.ts'
+import { detoursDown, planVia } from '../plan/detours.ts'
 import type { Sides } from '../plan/footprint.ts'
-import { planToLower } from '../plan/lower-plan.ts'
 import { loweredGoal } from '../plan/lowered-goal.ts'
 import { isOurBridge } from '../plan/marks.ts'
 import { rebase } from '../plan/rebase.ts'
 import { absentOutcome, loweredOutcome, planOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
-import { deleteJournal, type Journal } from '../transaction/journal.ts'
+import { deleteJournal, leftBy, type Journal } from '../transaction/journal.ts'
 import { guestsOn, guestTexts } from '../transaction/guests.ts'
 import { takeBackPending } from '../transaction/recover.ts'
-import { observeSides } from '../transaction/verify.ts'
+import { observeQuiet, observeSides } from '../transaction/verify.ts'
 import { inSession, type Session } from './session.ts'
 import { bridgeOf } from './wish.ts'
 
@@ -39,7 +39,7 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   const { journal } = session
   if (journal === undefined) return nothingRaised(bridge)
   const sides = { uplink: journal.uplink.name, bridge }
-  const before = await observeSides(sides)
+  const before = await observeQuiet(sides)
   refuseStranger(before, journal)
   const guests = guestTexts(guestsOn(before, sides, journal.original))
   if (guests.length > 0 && !args.force)
@@ -51,7 +51,9 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   // What is on trial is taken back: there is nothing yet to be carried over.
   const wanted = raised === undefined ? original : loweredGoal(before, { sides, original, raised })
   const goal = rebase(wanted, before, sides)
-  const plan = planToLower(before, goal, { sides, raised, at: bootSeconds() })
+  const left = leftBy(journal)
+  const detours = left === undefined ? [] : detoursDown(before, goal, left)
+  const plan = planVia(before, { goal, sides, detours })
   const losses = lostWithUplink(before, wanted, sides)
   if (args.dryRun) return planOutcome(plan, sides, bootSeconds())
   if (raised === undefined) {
@@ -63,6 +65,7 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
     journal: { ...journal, pending: { command: 'brdown', before } },
     sides,
     plan,
+    detours,
     goal,
     check: () => Promise.resolve(),
     commit: () => {

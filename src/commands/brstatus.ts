@@ -1,16 +1,15 @@
 import type { BrstatusArgs } from '../args.ts'
 import type { Command } from '../host.ts'
 import { observe } from '../kernel/observe.ts'
-import { bootSeconds } from '../kernel/clock.ts'
 import { tapHolders } from '../kernel/process.ts'
-import { driftOf, strayPorts } from '../plan/repaired-goal.ts'
-import type { NetworkState } from '../state.ts'
+import { driftOf, strayPorts, type Left } from '../plan/drift.ts'
 import { statusOutcome } from '../report/status.ts'
 import { detachedTaps } from '../transaction/detached-taps.ts'
 import { isLockHeld } from '../transaction/holder.ts'
-import { readJournal, type Journal } from '../transaction/journal.ts'
+import { leftBy, readJournal, type JournalSight } from '../transaction/journal.ts'
 import { runDirOf } from '../transaction/run-dir.ts'
 import { trialSecondsLeft } from '../transaction/trial.ts'
+import { observeQuiet } from '../transaction/verify.ts'
 import { bridgeOf } from './wish.ts'
 
 export const brstatus: Command<BrstatusArgs> = {
@@ -20,7 +19,8 @@ export const brstatus: Command<BrstatusArgs> = {
     const bridge = bridgeOf(args, host)
     const runDir = runDirOf(host.env)
     const journal = readJournal(runDir, bridge)
-    const state = await observe([])
+    const left = settledLeft(journal)
+    const state = left === undefined ? await observe([]) : await observeQuiet(left.sides)
     const locked = isLockHeld(runDir)
     return statusOutcome({
       bridge,
@@ -28,15 +28,13 @@ export const brstatus: Command<BrstatusArgs> = {
       holders: tapHolders(),
       journal,
       locked,
-      drift: journal.kind === 'usable' && !locked ? driftNow(state, journal.journal) : [],
+      drift: left === undefined || locked ? [] : [...driftOf(state, left), ...strayPorts(state, left)],
       trial: journal.kind === 'usable' ? trialSecondsLeft(journal.journal) : undefined,
       detached: detachedTaps(runDir, bridge, state.links).map(({ name }) => name),
     })
   },
 }
 
-function driftNow(state: NetworkState, { raised, pending, uplink, bridge }: Journal): readonly string[] {
-  if (raised === undefined || pending !== undefined) return []
-  const how = { sides: { uplink: uplink.name, bridge }, raised, at: bootSeconds() }
-  return [...driftOf(state, how), ...strayPorts(state, how)]
-}
+/** In the middle of a change nothing is as brup left it. */
+const settledLeft = (sight: JournalSight): Left | undefined =>
+  sight.kind === 'usable' && sight.journal.pending === undefined ? leftBy(sight.journal) : undefined

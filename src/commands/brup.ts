@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { uplinkOwner } from '../adapters/owners.ts'
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
 import { refusal } from '../errors.ts'
@@ -22,6 +21,7 @@ import { namespaceInode } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { beginTrial } from '../transaction/trial.ts'
 import { attachAgain } from './attach.ts'
+import { refuseOwner } from './owner.ts'
 import { repair } from './repair.ts'
 import { inSession, type Session } from './session.ts'
 import { accept, awaitVerdict, refuseOnTrial } from './trial.ts'
@@ -85,13 +85,7 @@ function refuse(before: NetworkState, sides: Sides): void {
   const { uplink } = sides
   if (isWireless(uplink))
     throw refusal(`${uplink} is Wi-Fi, which cannot be a port of a bridge`, 'use a wired uplink')
-  const index = findLink(before, uplink)?.index ?? 0
-  const owner = uplinkOwner({ name: uplink, index, links: before.links.map(({ name }) => name) })
-  if (owner !== undefined)
-    throw refusal(
-      `${owner.name} (pid ${owner.pid}) manages ${uplink} and would put its addresses back there`,
-      owner.release,
-    )
+  refuseOwner(before, uplink)
 }
 
 function newJournal(

@@ -1,16 +1,18 @@
 import { refusal } from '../errors.ts'
 import type { Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
+import { lift, planVia } from '../plan/detours.ts'
+import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { isOurBridge } from '../plan/marks.ts'
-import { makePlan } from '../plan/planner.ts'
-import { driftOf, repairedGoal } from '../plan/repaired-goal.ts'
+import { withIndexes } from '../plan/repaired-goal.ts'
 import { planOutcome, raisedOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
-import { writeJournal, type Journal } from '../transaction/journal.ts'
-import { observeSides } from '../transaction/verify.ts'
+import { leftBy, writeJournal, type Journal } from '../transaction/journal.ts'
+import { observeQuiet } from '../transaction/verify.ts'
 import { attachAgain } from './attach.ts'
+import { refuseOwner } from './owner.ts'
 import type { Session } from './session.ts'
 import { toldTexts, type Wish } from './wish.ts'
 
@@ -22,14 +24,15 @@ export async function repair(
 ): Promise<Outcome> {
   const sides = { uplink: journal.uplink.name, bridge: journal.bridge }
   refuseOther(wish, journal)
-  const before = await observeSides(sides)
+  const before = await observeQuiet(sides)
   refuseStrangers(before, journal, sides)
-  const { raised } = journal
-  if (raised === undefined) return raisedOutcome(undefined, sides)
-  const how = { sides, raised, at: bootSeconds() }
-  const drift = driftOf(before, how)
-  const goal = repairedGoal(before, how)
-  const plan = makePlan(before, goal, sides)
+  const left = leftBy(journal)
+  if (left === undefined) return raisedOutcome(undefined, sides)
+  const drift = driftOf(before, left)
+  if (drift.length > 0) refuseOwner(before, sides.uplink)
+  const goal = repairGoal(before, left)
+  const detours = [lift(goal, sides)]
+  const plan = planVia(before, { goal, sides, detours })
   if (wish.dryRun && drift.length > 0) return planOutcome(plan, sides, bootSeconds())
   if (drift.length > 0)
     await runChange({
@@ -37,16 +40,27 @@ export async function repair(
       journal: { ...journal, pending: { command: 'brup', before } },
       sides,
       plan,
+      detours,
       goal,
       check: () => Promise.resolve(),
-      // What the host had when it was raised stays the measure: what was added since goes back with brdown.
-      commit: ({ links }) => {
-        writeJournal(session.runDir, { ...journal, pending: undefined, raised: { ...raised, links } })
+      commit: (state) => {
+        writeJournal(session.runDir, mended(journal, left, state))
       },
     })
   for (const line of drift) session.say(`repaired: ${line}`)
   if (!wish.dryRun) await attachAgain(session, sides.bridge)
   return raisedOutcome(drift.length > 0 ? plan : undefined, sides, drift)
+}
+
+/** What the host had when it was raised stays the measure: what was added since goes back with brdown. */
+function mended(journal: Journal, { sides, raised }: Left, state: NetworkState): Journal {
+  const { index = journal.uplink.index } = findLink(state, sides.uplink) ?? {}
+  return {
+    ...journal,
+    pending: undefined,
+    uplink: { ...journal.uplink, index },
+    raised: withIndexes(raised, state, sides),
+  }
 }
 
 function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {

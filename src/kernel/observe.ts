@@ -73,6 +73,18 @@ export async function showLinks(): Promise<readonly Link[]> {
   return parseAll(linkSchema, links).map(parseLink)
 }
 
+/**
+ * Whether the kernel has acted on the carrier of these links. It does so up to a second later (net/core/link_watch.c), and routes
+ * and next-hop objects go only then: until it has, `ip` shows the one without the other.
+ */
+export async function isCarrierTold(names: readonly string[]): Promise<boolean> {
+  const [links] = await show([], ['link show'])
+  return parseAll(linkSchema, links).every(({ ifname, flags }) => {
+    const hasCarrier = flags.includes('LOWER_UP')
+    return !names.includes(ifname) || !flags.includes('UP') || hasCarrier !== flags.includes('NO-CARRIER')
+  })
+}
+
 async function showFamily(family: Family): Promise<{ routes: unknown; rules: unknown; nexthops: unknown }> {
   const [routes, rules, nexthops] = await show(
     [`-${family}`],

@@ -13,7 +13,11 @@ interface LinkShare {
 export function convergeLinks(from: NetworkState, to: NetworkState, sides: Sides): LinkShare {
   const own = convergeUplink(findLink(from, sides.uplink), findLink(to, sides.uplink))
   const { create, first, last } = convergeBridge(from, to, sides)
-  return { create: [...own.create, ...create], first: [...own.first, ...first], last }
+  return {
+    create: [...own.create, ...create],
+    first: [...own.first, ...first],
+    last: [...last, ...own.last],
+  }
 }
 
 function convergeBridge(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): LinkShare {
@@ -33,10 +37,14 @@ function convergeBridge(from: NetworkState, to: NetworkState, { uplink, bridge }
   }
 }
 
-/** What somebody has changed on it by hand. It is taken down only where it was down before. */
-function convergeUplink(before: Link | undefined, after: Link | undefined): Omit<LinkShare, 'last'> {
-  if (before === undefined || after === undefined) return { create: [], first: [] }
-  return { create: traitSteps(before, after), first: upness(before, after) }
+/** What somebody has changed on it by hand, or what it lost when it was unplugged. It is never taken down here. */
+function convergeUplink(before: Link | undefined, after: Link | undefined): LinkShare {
+  if (before === undefined || after === undefined) return { create: [], first: [], last: [] }
+  return {
+    create: traitSteps(before, after),
+    first: after.up ? upness(before, after) : [],
+    last: alias(before, after),
+  }
 }
 
 const traitSteps = (before: Link, { name: dev, mac, mtu }: Link): readonly Step[] => [

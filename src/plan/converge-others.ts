@@ -1,4 +1,4 @@
-import type { Neighbour, NetworkState, Nexthop, Rule } from '../state.ts'
+import { findLink, type Neighbour, type NetworkState, type Nexthop, type Rule } from '../state.ts'
 import type { Step } from '../step.ts'
 import type { Share } from './converge.ts'
 import { devsOf, objectsOn, ruleNames, type Sides } from './footprint.ts'
@@ -6,16 +6,26 @@ import { devsOf, objectsOn, ruleNames, type Sides } from './footprint.ts'
 export const nexthopId = (nexthop: Nexthop): string =>
   JSON.stringify([nexthop.id, nexthop.dev, nexthop.group, nexthop.words])
 
+/** `first` is replaced in place; `then` is new, and needs routes to its gateway. */
+interface NexthopShare extends Share {
+  readonly then: readonly Step[]
+}
+
 /** Objects are replaced in place, so that the routes and groups that use them never miss them. */
-export function convergeNexthops(from: NetworkState, to: NetworkState, sides: Sides): Share {
+export function convergeNexthops(from: NetworkState, to: NetworkState, sides: Sides): NexthopShare {
   const devs = devsOf(sides)
   const ours = new Set([...objectsOn(from.nexthops, devs), ...objectsOn(to.nexthops, devs)])
   const present = new Set(from.nexthops.map(nexthopId))
+  const old = new Set(from.nexthops.map(({ id }) => id))
   const ids = new Set(to.nexthops.map(({ id }) => id))
   const missing = to.nexthops.filter((nexthop) => ours.has(nexthop.id) && !present.has(nexthopId(nexthop)))
   const singlesFirst = [...missing].sort((a, b) => Number(a.group.length > 0) - Number(b.group.length > 0))
+  const isInPlace = ({ id, group }: Nexthop): boolean =>
+    old.has(id) && group.every((member) => old.has(member.id))
+  const replace = (nexthop: Nexthop): Step => ({ op: 'nexthop.replace', nexthop })
   return {
-    first: singlesFirst.map((nexthop) => ({ op: 'nexthop.replace', nexthop })),
+    first: singlesFirst.filter(isInPlace).map(replace),
+    then: singlesFirst.filter((nexthop) => !isInPlace(nexthop)).map(replace),
     last: from.nexthops
       .filter(({ id }) => ours.has(id) && !ids.has(id))
       .map((nexthop) => ({ op: 'nexthop.del', nexthop })),
@@ -75,11 +85,16 @@ export const neighbourId = (item: Neighbour): string =>
 
 const keyOf = ({ dev, dst, proxy }: Neighbour): string => `${dev} ${dst} ${String(proxy)}`
 
+/** A link whose MAC changes loses them all, the permanent ones too (arp_netdev_event(), ndisc_netdev_event()). */
 export function convergeNeighbours(from: NetworkState, to: NetworkState, sides: Sides): Share {
   const devs = devsOf(sides)
   const of = (state: NetworkState): readonly Neighbour[] =>
     state.neighbours.filter(({ dev }) => devs.includes(dev))
-  const present = new Set(of(from).map(neighbourId))
+  const present = new Set(
+    of(from)
+      .filter(({ dev }) => findLink(from, dev)?.mac === findLink(to, dev)?.mac)
+      .map(neighbourId),
+  )
   const wanted = new Set(of(to).map(keyOf))
   return {
     first: of(to)

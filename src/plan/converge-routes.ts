@@ -22,12 +22,20 @@ interface Addition {
   readonly steps: readonly Step[]
 }
 
+/** `byObject` needs next-hop objects, which may need what is `first`. */
+interface RouteShare extends Share {
+  readonly byObject: readonly Step[]
+}
+
+const isByObject = ({ steps }: Addition): boolean =>
+  steps.some((step) => step.op.startsWith('route.') && 'route' in step && step.route.nhid !== undefined)
+
 /** Routes of both sides, and the order of those that share a slot with them. */
 export function convergeRoutes(
   from: NetworkState,
   to: NetworkState,
   { sides, addresses }: RouteOptions,
-): Share {
+): RouteShare {
   const devs = devsOf(sides)
   const isOurs = [routeFilter(from, devs), routeFilter(to, devs)]
   const present = afterAddresses(from, to, addresses)
@@ -44,8 +52,13 @@ export function convergeRoutes(
     ({ route }) => route,
   )
   const removed = shares.flatMap((share) => share.removed)
+  const stepsOf = (items: readonly Addition[]): readonly Step[] => items.flatMap(({ steps }) => steps)
   return {
-    first: [...additions.flatMap(({ steps }) => steps), ...reorderKernels(to, addresses.added)],
+    first: [
+      ...stepsOf(additions.filter((item) => !isByObject(item))),
+      ...reorderKernels(to, addresses.added),
+    ],
+    byObject: stepsOf(additions.filter(isByObject)),
     last: deletions(removed),
   }
 }

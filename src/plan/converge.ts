@@ -40,6 +40,8 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
     ...links.first,
     ...addresses.add,
     ...routes.first,
+    ...objects.then,
+    ...routes.byObject,
     ...rules.first,
     ...neighbours.first,
     ...routes.last,

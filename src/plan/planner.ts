@@ -1,11 +1,12 @@
-import { findLink, type NetworkState, type Nexthop, type Route } from '../state.ts'
+import { findLink, type NetworkState, type Route } from '../state.ts'
 import type { Step } from '../step.ts'
 import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
 import { convergeRules } from './converge-others.ts'
 import { devsOf, type Sides } from './footprint.ts'
-import { isKernelsOwn, isOnDev } from './routes.ts'
-import { readyState } from './ready.ts'
+import { isKernelsOwn, isOnDev, routeId } from './routes.ts'
+import { filledState, readyState } from './ready.ts'
+import { nexthopsWithout } from './without-link.ts'
 
 /** The steps from one state to another, in three parts with a look at the network between them. */
 export interface Plan {
@@ -31,7 +32,10 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
     return { prepare: withoutSwitch(from, to, sides), change: [], finish: [], switched: undefined }
   const direction = isPort(to) ? 'up' : 'down'
   const cleared = withoutRulesOf(from, [direction === 'up' ? sides.bridge : sides.uplink])
-  const ends = direction === 'up' ? { raised: to, lowered: cleared } : { raised: cleared, lowered: to }
+  const ends =
+    direction === 'up'
+      ? { raised: to, lowered: withoutKept(cleared, to, sides) }
+      : { raised: cleared, lowered: to }
   const ready = readyState(cleared, { ends, sides, direction })
   const change = direction === 'up' ? joinSteps(sides) : leaveSteps(ready, to, sides)
   const switched = direction === 'up' ? joined(ready, sides) : left(ready, to, sides)
@@ -50,7 +54,8 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
 function withoutSwitch(from: NetworkState, to: NetworkState, sides: Sides): readonly Step[] {
   const { uplink } = sides
   const [is, be] = [from, to].map((state) => findLink(state, uplink)?.master)
-  const steps = convergeInPlace(from, to, sides)
+  const filled = filledState(from, to, sides)
+  const steps = [...convergeInPlace(from, filled, sides), ...converge(filled, to, sides)]
   if (is === be || findLink(from, uplink) === undefined) return steps
   if (be === undefined) return [{ op: 'link.nomaster', dev: uplink }, ...steps]
   return [...steps, { op: 'link.master', dev: uplink, master: be }]
@@ -83,6 +88,13 @@ const bringsGateway = (step: Step, dev: string): boolean =>
   'route' in step &&
   step.op !== 'route.del' &&
   step.route.hops.some((hop) => hop.dev === dev && hop.gateway !== undefined)
+
+/** Going up, what the bridge has already and keeps is no route of the uplink's end. */
+function withoutKept(from: NetworkState, to: NetworkState, { bridge }: Sides): NetworkState {
+  const wanted = new Set(to.routes.map(routeId))
+  const isKept = (route: Route): boolean => isOnDev(route, [bridge]) && wanted.has(routeId(route))
+  return { ...from, routes: from.routes.filter((route) => isKernelsOwn(route) || !isKept(route)) }
+}
 
 /** The switch: the bridge gets carrier, and its routes win. */
 const joinSteps = ({ uplink, bridge }: Sides): readonly Step[] => [
@@ -141,14 +153,4 @@ function left(ready: NetworkState, to: NetworkState, { uplink, bridge }: Sides):
     nexthops,
     sysctls: stays ? state.sysctls : state.sysctls.filter(({ dev }) => dev !== bridge),
   }
-}
-
-/** Next-hop objects go with their link, members leave their groups, and a group without members goes too. */
-function nexthopsWithout(nexthops: readonly Nexthop[], dev: string): readonly Nexthop[] {
-  const gone = new Set(nexthops.filter((nexthop) => nexthop.dev === dev).map(({ id }) => id))
-  return nexthops.flatMap((nexthop) => {
-    const group = nexthop.group.filter(({ id }) => !gone.has(id))
-    const isEmptied = nexthop.group.length > 0 && group.length === 0
-    return gone.has(nexthop.id) || isEmptied ? [] : [{ ...nexthop, group }]
-  })
 }

@@ -120,13 +120,15 @@ const ofFamily = (parts: Parts, family: 4 | 6): Parts => {
 /** In each slot the bridge's routes stand right before the uplink's; others of the slot keep their place. */
 function readyIpv4(parts: Parts): readonly Route[] {
   const { lowered, raised, isTouched, uplinkStandIns, bridgeSide, direction } = parts
+  const asPlain = (route: Route): Route =>
+    bridgeSide.find((other) => routeId(other) === routeId(withoutObject(route))) ?? route
   const slots = new Set([...lowered, ...raised].map(slotOf))
   return [...slots].flatMap((slot) => {
     const inSlot = (route: Route): boolean => slotOf(route) === slot
     const bridge = bridgeSide.filter(inSlot)
     const low = lowered.filter(inSlot)
     const first = low.findIndex(isTouched)
-    if (first < 0) return bridge.length > 0 ? raised.filter(inSlot) : low
+    if (first < 0) return bridge.length > 0 ? raised.filter(inSlot).map(asPlain) : low
     // Behind another link's route nobody uses them yet: going up, the uplink's are then not touched.
     if (first > 0 && direction === 'up') return [...low, ...bridge]
     return [...low.slice(0, first), ...bridge, ...low.slice(first), ...uplinkStandIns.filter(inSlot)]

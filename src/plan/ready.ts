@@ -70,18 +70,24 @@ function union<T>(first: readonly T[], second: readonly T[], idOf: (item: T) => 
   return [...first, ...second.filter((item) => !present.has(idOf(item)))]
 }
 
-/** Going up, the bridge appears; going down, whoever else would keep its carrier leaves it. */
-function readyLinks(
-  from: NetworkState,
-  { ends: { raised, lowered }, sides: { uplink, bridge }, direction }: ReadyOptions,
-): readonly Link[] {
+/**
+ * Going up, the bridge appears; going down, whoever else would keep its carrier leaves it. The uplink is what it is to be
+ * in all but its master: an address needs a link that is up.
+ */
+function readyLinks(from: NetworkState, options: ReadyOptions): readonly Link[] {
+  const { raised, lowered } = options.ends
+  const { uplink, bridge } = options.sides
+  const end = findLink(otherEnd(options), uplink)
+  const links = from.links.map((link) =>
+    link.name === uplink && end !== undefined ? { ...end, master: link.master } : link,
+  )
   const target = findLink(raised, bridge)
-  if (direction === 'up') {
-    const others = from.links.filter(({ name }) => name !== bridge)
+  if (options.direction === 'up') {
+    const others = links.filter(({ name }) => name !== bridge)
     return target === undefined ? others : [...others, { ...target, alias: pendingAlias(target.alias) }]
   }
   const staying = new Set(lowered.links.filter(({ master }) => master === bridge).map(({ name }) => name))
-  return from.links.map((link) => {
+  return links.map((link) => {
     if (link.name === bridge) return { ...link, alias: pendingAlias(link.alias) }
     const leaves = link.master === bridge && link.name !== uplink && !staying.has(link.name)
     return leaves ? { ...link, master: undefined } : link
@@ -123,17 +129,37 @@ const ignoreLinkdown = 'ignore_routes_with_linkdown'
 
 function readySysctls(from: NetworkState, { ends, sides, direction }: ReadyOptions): readonly Sysctl[] {
   const { uplink, bridge } = sides
+  const { raised } = ends
   const isOld = (item: Sysctl): boolean => direction === 'down' || item.dev !== bridge
   const kept = from.sysctls.filter(isOld)
-  const coming = direction === 'up' ? ends.raised.sysctls.filter(({ dev }) => dev === bridge) : []
+  const coming = direction === 'up' ? raised.sysctls.filter(({ dev }) => dev === bridge) : []
   return [...kept, ...coming].map((item) => {
     if (item.dev === bridge && item.key === ignoreLinkdown) return { ...item, value: '1' }
+    if (item.dev === uplink && item.family === 6 && item.key === 'mtu')
+      return { ...item, value: mtuAfter(item, from, findLink(otherEnd({ ends, sides, direction }), uplink)) }
     // A link that goes up or gets carrier takes its own MTU for IPv6 (addrconf_notify()).
     if (item.dev === bridge && item.key === 'mtu' && direction === 'up')
-      return { ...item, value: String(findLink(ends.raised, bridge)?.mtu) }
+      return { ...item, value: String(findLink(raised, bridge)?.mtu) }
     const isFilled = item.family === 6 && item.dev === (direction === 'up' ? bridge : uplink)
     if (isFilled && item.key === 'accept_dad') return { ...item, value: '0' }
     if (isFilled && direction === 'up' && item.key === 'addr_gen_mode') return { ...item, value: '1' }
     return item
   })
+}
+
+/** A link whose MTU changes takes the new one for IPv6. */
+const mtuAfter = ({ dev, value }: Sysctl, from: NetworkState, to: Link | undefined): string =>
+  to === undefined || to.mtu === findLink(from, dev)?.mtu ? value : String(to.mtu)
+
+/** The goal where nothing is switched, as it can be reached at once: IPv6 addresses that come do so without a look for duplicates. */
+export function filledState(from: NetworkState, to: NetworkState, sides: Sides): NetworkState {
+  const present = new Set(from.addresses.map(addressId))
+  const isComing = (address: Address): boolean =>
+    address.family === 6 && devsOf(sides).includes(address.dev) && !present.has(addressId(address))
+  return {
+    ...to,
+    addresses: to.addresses.map((address) =>
+      isComing(address) ? { ...address, flags: [...new Set([...address.flags, 'nodad'])] } : address,
+    ),
+  }
 }

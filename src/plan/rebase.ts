@@ -3,6 +3,7 @@ import { withStopGaps } from './advertised.ts'
 import { ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { routeId, slotOf } from './routes.ts'
+import { withoutLink } from './without-link.ts'
 
 /**
  * A goal for today: what is not ours to touch is taken as it is now, not as it was when the goal was written.
@@ -37,22 +38,7 @@ export function rebase(wanted: NetworkState, now: NetworkState, sides: Sides): N
   }
 }
 
-function withoutLink(state: NetworkState, dev: string): NetworkState {
-  const isTouched = routeFilter(state, [dev])
-  const objects = objectsOn(state.nexthops, [dev])
-  const isElsewhere = (item: { readonly dev: string }): boolean => item.dev !== dev
-  return {
-    links: state.links.filter(({ name }) => name !== dev),
-    addresses: state.addresses.filter(isElsewhere),
-    routes: state.routes.filter((route) => !isTouched(route)),
-    rules: state.rules,
-    nexthops: state.nexthops.filter(({ id }) => !objects.has(id)),
-    neighbours: state.neighbours.filter(isElsewhere),
-    sysctls: state.sysctls.filter(isElsewhere),
-  }
-}
-
-/** Links come and go; of those still there the goal decides who is a port of the bridge. */
+/** Links come and go, and the uplink is never taken down; of those still there the goal decides who is a port of the bridge. */
 function rebaseLinks(
   goal: NetworkState,
   now: NetworkState,
@@ -62,7 +48,7 @@ function rebaseLinks(
   const others = now.links.flatMap((link) => {
     if (link.name === bridge) return []
     const target = wanted.get(link.name)
-    if (link.name === uplink) return [target ?? link]
+    if (link.name === uplink) return [target === undefined ? link : { ...target, up: target.up || link.up }]
     const belongs = target?.master === bridge || link.master === bridge
     // Taken off and down: by its guest's end (qemu-ifdown), not by what is taken back.
     const hasLeft = target?.up === true && !link.up && link.master === undefined

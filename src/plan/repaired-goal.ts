@@ -1,140 +1,162 @@
-import { findLink, type Address, type NetworkState, type Route, type Rule } from '../state.ts'
+import { networkOf } from '../names.ts'
+import {
+  addressesOf,
+  findLink,
+  type Address,
+  type Link,
+  type NetworkState,
+  type Route,
+  type Sysctl,
+} from '../state.ts'
 import { addressId, inKernelOrder, isTemporary, moveAddress } from './addresses.ts'
-import { isAdvertised } from './advertised.ts'
-import { compare, type Difference } from './compare.ts'
-import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
-import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
-import { movedRoute, movedRule } from './goals.ts'
-import { isKernelsOwn, ownProtocol, routeId } from './routes.ts'
-import { rebase } from './rebase.ts'
+import { carry } from './carry.ts'
+import { devsOf, type Sides } from './footprint.ts'
+import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
 
-interface Repair {
+interface RepairOptions {
   readonly sides: Sides
   /** When brup committed. */
   readonly raised: NetworkState
-  /** Seconds of CLOCK_BOOTTIME: what has outlived its time is not missed. */
-  readonly at: number
 }
 
-/** As brup left it, with what has been added since; what somebody put on the uplink is on the bridge, too. */
-export function repairedGoal(now: NetworkState, { sides, raised, at }: Repair): NetworkState {
-  const { uplink, bridge } = sides
-  const devs = devsOf(sides)
-  const moved = <T extends { readonly dev: string | undefined }>(item: T): T =>
-    item.dev === uplink ? { ...item, dev: bridge } : item
-  const isTouched = [routeFilter(raised, devs), routeFilter(now, devs)]
-  const isOurs = (route: Route): boolean =>
-    isTouched.some((is) => is(route)) &&
-    !isKernelsOwn(route) &&
-    !isAdvertised(route) &&
-    route.protocol !== ownProtocol
-  const objects = objectsOn([...raised.nexthops, ...now.nexthops], devs)
-  const goal: NetworkState = {
+/**
+ * The host on the bridge as brup left it, with what has come to the bridge since. What was lost is put back; what was put back on
+ * the uplink is moved, or dropped where the bridge has it. Ports that came since stay.
+ */
+export function repairedGoal(now: NetworkState, { sides, raised }: RepairOptions): NetworkState {
+  const carried = carry(now, { sides, raised, base: raised, to: 'bridge' })
+  const addresses = devsOf(sides).flatMap((dev) =>
+    ([4, 6] as const).flatMap((family) => {
+      const wanted = carried.addresses.filter((item) => item.dev === dev && item.family === family)
+      return arranged(
+        wanted.filter((item) => !isTemporary(item)),
+        now,
+        sides,
+      )
+    }),
+  )
+  return {
+    ...carried,
     links: repairedLinks(now, raised, sides),
-    addresses: repairedAddresses(now, { sides, raised, at }),
-    routes: merged<Route>({
-      base: raised.routes.filter((route) => isOurs(route) && !isOver(route.expiresAt, at)),
-      // Those of others are among ours, in their order.
-      now: now.routes.filter((route) => isOurs(route) || !isTouched.some((is) => is(route))),
-      up: (route) => movedRoute(route, uplink, bridge),
-      idOf: routeId,
-    }),
-    rules: merged<Rule>({
-      base: raised.rules.filter((rule) => ruleNames(rule, devs)),
-      now: now.rules,
-      up: (rule) => movedRule(rule, uplink, bridge),
-      idOf: ruleId,
-    }),
-    nexthops: merged({
-      base: raised.nexthops.filter(({ id }) => objects.has(id)),
-      now: now.nexthops.filter(({ id }) => objects.has(id)),
-      up: moved,
-      idOf: nexthopId,
-    }),
-    neighbours: merged({
-      base: raised.neighbours.filter(({ dev }) => devs.includes(dev)),
-      now: now.neighbours.filter(({ dev }) => devs.includes(dev)),
-      up: moved,
-      idOf: neighbourId,
-    }),
-    // A setting may have been changed on purpose, for all links at once; a bridge made anew has the kernel's own. The
-    // IPv6 MTU follows the link's.
-    sysctls: (findLink(now, bridge) === undefined ? raised : now).sysctls.filter(({ key }) => key !== 'mtu'),
+    sysctls: repairedSettings(now, raised),
+    addresses,
+    routes: inOrderOfNow(
+      [...carried.routes.filter((route) => !isKernelsOwn(route)), ...newPrefixRoutes(addresses, now, raised)],
+      now,
+    ),
   }
-  return rebase(goal, now, sides)
 }
 
-/** What is no longer as brup left it; a line each, none for what was added to the bridge on purpose. */
-export function driftOf(now: NetworkState, repair: Repair): readonly Difference[] {
-  const { sides } = repair
-  if (findLink(now, sides.uplink) === undefined) return [`missing: link ${sides.uplink}`]
-  return compare(now, { ...repairedGoal(now, repair), sysctls: now.sysctls }, sides)
+/**
+ * Settings may have been changed on purpose, for all links at once: only where a link was made or plugged in anew, or has lost its
+ * IPv6, are they those of the commit. The IPv6 MTU follows the link's.
+ */
+function repairedSettings(now: NetworkState, raised: NetworkState): NetworkState['sysctls'] {
+  const isOld = (dev: string): boolean => findLink(now, dev)?.index === findLink(raised, dev)?.index
+  const present = new Set(now.sysctls.map(({ family, dev }) => `${family} ${dev}`))
+  const isKept = ({ family, dev }: Sysctl): boolean => isOld(dev) && present.has(`${family} ${dev}`)
+  const settings = [...now.sysctls.filter(isKept), ...raised.sysctls.filter((item) => !isKept(item))]
+  return settings.filter(({ key }) => key !== 'mtu')
 }
 
-/** Ports that nobody without our mark may take away: reported only. */
-export function strayPorts(now: NetworkState, { sides, raised }: Repair): readonly Difference[] {
-  const { uplink, bridge } = sides
-  const old = new Set(raised.links.filter(({ master }) => master === bridge).map(({ name }) => name))
-  return now.links.flatMap(({ name, master, kind, up, carrier }) => {
-    if (master !== bridge || name === uplink || old.has(name)) return []
-    if (kind !== 'tun') return [`too much: port ${name}, which is no tap`]
-    return up && !carrier ? [`stale: port ${name}, a tap that nobody holds`] : []
-  })
+/** The journal's state of the commit, for links that were made or plugged in anew since. */
+export const withIndexes = (raised: NetworkState, now: NetworkState, sides: Sides): NetworkState => ({
+  ...raised,
+  links: raised.links.map((link) =>
+    devsOf(sides).includes(link.name)
+      ? { ...link, index: findLink(now, link.name)?.index ?? link.index }
+      : link,
+  ),
+})
+
+/** The two links as they were, an adopted bridge's own ports on it, and everything else as it is. */
+function repairedLinks(now: NetworkState, raised: NetworkState, { uplink, bridge }: Sides): readonly Link[] {
+  const others = now.links.filter(({ name }) => name !== uplink && name !== bridge)
+  const own = (name: string): boolean => findLink(raised, name)?.master === bridge
+  return [
+    ...others.map((link) =>
+      link.master === undefined && own(link.name) ? { ...link, master: bridge } : link,
+    ),
+    ...[uplink, bridge].flatMap((name) => findLink(raised, name) ?? []),
+  ]
 }
 
-const isOver = (until: number | undefined, at: number): boolean => until !== undefined && until <= at
+/**
+ * In the order that adding the missing ones gives: to put them where they were, those that are in use would have to go for a
+ * moment. Lifetimes are those of now; a client that renewed its lease on the uplink counts, too.
+ */
+function arranged(
+  wanted: readonly Address[],
+  now: NetworkState,
+  { uplink, bridge }: Sides,
+): readonly Address[] {
+  const actual = (address: Address): Address | undefined =>
+    addressesOf(now, address.dev).find((item) => addressId(item) === addressId(address))
+  const renewed = (address: Address): Address | undefined =>
+    addressesOf(now, uplink).find((item) => addressId(moveAddress(item, bridge)) === addressId(address))
+  const [first] = wanted
+  const place = (address: Address): number =>
+    now.addresses.findIndex((item) => addressId(item) === addressId(address))
+  const kept = wanted
+    .flatMap((address) => {
+      const found = actual(address)
+      return found === undefined
+        ? []
+        : [withLifetime({ ...address, status: statusOf(found) }, found, renewed(address))]
+    })
+    .sort((a, b) => place(a) - place(b))
+  const missing = wanted
+    .filter((address) => actual(address) === undefined)
+    .map((address) => withLifetime(address, address, renewed(address)))
+  if (first?.family === 6) return [...missing, ...kept].sort(inKernelOrder)
+  const isFurther = (address: Address, before: readonly Address[]): boolean =>
+    before.some((other) => subnetOf(other) === subnetOf(address))
+  const added = missing.map((address, index) => ({
+    ...address,
+    status: isFurther(address, [...kept, ...missing.slice(0, index)]) ? ['secondary'] : [],
+  }))
+  return [...kept, ...added].sort(inKernelOrder)
+}
 
-/** Of the bridge's ports only the uplink is brup's. */
-function repairedLinks(
+const statusOf = ({ status }: Address): readonly string[] => status.filter((name) => name === 'secondary')
+
+const subnetOf = ({ family, local, peer, prefixLength }: Address): string =>
+  networkOf({ family, text: peer ?? local, prefixLength })
+
+function withLifetime(address: Address, actual: Address, renewed: Address | undefined): Address {
+  const { validUntil, preferredUntil } = actual
+  const isLonger =
+    renewed !== undefined &&
+    validUntil !== undefined &&
+    (renewed.validUntil === undefined || renewed.validUntil > validUntil)
+  return isLonger
+    ? { ...address, validUntil: renewed.validUntil, preferredUntil: renewed.preferredUntil }
+    : { ...address, validUntil, preferredUntil }
+}
+
+/** Those of addresses that were not there at the commit, or were secondaries, and come now. */
+function newPrefixRoutes(
+  addresses: readonly Address[],
   now: NetworkState,
   raised: NetworkState,
-  { uplink, bridge }: Sides,
-): NetworkState['links'] {
-  const ours = raised.links.filter(({ name }) => name === uplink || name === bridge)
-  return [...now.links.filter(({ name }) => name !== uplink && name !== bridge), ...ours]
+): readonly Route[] {
+  const idOf = (address: Address): string =>
+    `${addressId(address)} ${String(address.status.includes('secondary'))}`
+  const known = new Set(raised.addresses.map(idOf))
+  const present = new Set(now.addresses.map(addressId))
+  return addresses
+    .filter((address) => !present.has(addressId(address)) && !known.has(idOf(address)))
+    .flatMap(prefixRoutes)
 }
 
-interface Merge<T> {
-  readonly base: readonly T[]
-  readonly now: readonly T[]
-  readonly up: (item: T) => T
-  readonly idOf: (item: T) => string
-}
-
-/** What is there in its order, what went in its old place, and last what somebody put on the uplink, moved. */
-function merged<T>({ base, now, up, idOf }: Merge<T>): readonly T[] {
-  const known = new Set(base.map(idOf))
-  const isInPlace = (item: T): boolean => known.has(idOf(item)) || idOf(up(item)) === idOf(item)
-  const items = now.filter(isInPlace)
-  const ids = items.map(idOf)
-  base.forEach((item, index) => {
-    if (ids.includes(idOf(item))) return
-    const before = base.slice(0, index).findLast((other) => ids.includes(idOf(other)))
-    const at = before === undefined ? 0 : ids.indexOf(idOf(before)) + 1
-    items.splice(at, 0, item)
-    ids.splice(at, 0, idOf(item))
-  })
-  const moved = now.filter((item) => !isInPlace(item)).map(up)
-  return [...items, ...moved.filter((item) => !ids.includes(idOf(item)))]
-}
-
-function repairedAddresses(now: NetworkState, { sides, raised, at }: Repair): readonly Address[] {
-  const { uplink, bridge } = sides
-  const isOurs = ({ dev }: Address): boolean => dev === uplink || dev === bridge
-  const present = new Map(now.addresses.map((address) => [addressId(address), address]))
-  return merged<Address>({
-    base: raised.addresses.filter(
-      (address) =>
-        !isTemporary(address) && (present.has(addressId(address)) || !isOver(address.validUntil, at)),
-    ),
-    now: now.addresses.filter((address) => isOurs(address) && !isTemporary(address)),
-    up: (address) => (address.dev === uplink ? moveAddress(address, bridge) : address),
-    idOf: addressId,
-  })
-    .map((address) => {
-      const actual = present.get(addressId(address))
-      if (actual === undefined) return address
-      return { ...address, validUntil: actual.validUntil, preferredUntil: actual.preferredUntil }
-    })
-    .sort(inKernelOrder)
+/** Where nothing of a slot is missing, its order stays. */
+function inOrderOfNow(routes: readonly Route[], now: NetworkState): readonly Route[] {
+  const unique = new Map(routes.map((route) => [routeId(route), route]))
+  const present = new Map(now.routes.map((route, index) => [routeId(route), index]))
+  const slots = new Map<string, Route[]>()
+  for (const route of unique.values()) slots.set(slotOf(route), [...(slots.get(slotOf(route)) ?? []), route])
+  const place = (route: Route): number => present.get(routeId(route)) ?? -1
+  return [...slots.values()].flatMap((slot) =>
+    slot.every((route) => place(route) >= 0) ? slot.sort((a, b) => place(a) - place(b)) : slot,
+  )
 }

@@ -2,24 +2,27 @@ import { CommandError, messageOf } from '../errors.ts'
 import type { ProcessId } from '../kernel/process.ts'
 import { unneededStopGaps } from '../plan/advertised.ts'
 import type { Difference } from '../plan/compare.ts'
+import type { Detour } from '../plan/detours.ts'
 import type { Sides } from '../plan/footprint.ts'
 import type { Plan } from '../plan/planner.ts'
-import { stepsOf } from '../plan/planner.ts'
+import { makePlan, stepsOf } from '../plan/planner.ts'
 import type { NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
-import { applySteps } from './apply.ts'
+import { applySteps, type ApplyOptions } from './apply.ts'
 import { throwIfInterrupted } from './interrupt.ts'
 import { writeJournal, type Journal } from './journal.ts'
 import { endPending } from './recover.ts'
 import { rollBack } from './rollback.ts'
-import { advertised, settle, untilUsable } from './verify.ts'
+import { advertised, settle, untilUsable, withCarriers } from './verify.ts'
 
 export interface Change {
   readonly runDir: string
   /** With the change under way in it. */
   readonly journal: Journal & { readonly pending: NonNullable<Journal['pending']> }
   readonly sides: Sides
+  /** What is expected to be done, detours and all. */
   readonly plan: Plan
+  readonly detours?: readonly Detour[]
   readonly goal: NetworkState
   readonly signal: AbortSignal
   /** Called before the first change. */
@@ -49,8 +52,9 @@ export async function runChange(change: Change): Promise<NetworkState> {
 }
 
 async function perform(change: Change): Promise<NetworkState> {
-  const { plan, sides, signal } = change
+  const { sides, signal } = change
   const options = { signal, onSpawn: recorder(change), onSteps: change.show }
+  const plan = await planAfterDetours(change, options)
   await applySteps(plan.prepare, options)
   if (plan.switched !== undefined) {
     expectNone(await untilUsable(sides), 'before the switch')
@@ -64,6 +68,20 @@ async function perform(change: Change): Promise<NetworkState> {
   expectNone(differences, 'at the end')
   throwIfInterrupted(signal)
   return state
+}
+
+/** After a detour the network is looked at again. */
+async function planAfterDetours(change: Change, options: ApplyOptions): Promise<Plan> {
+  const { sides, goal, detours = [] } = change
+  let now: NetworkState | undefined
+  for (const detour of detours) {
+    const steps = detour.steps(now ?? change.journal.pending.before)
+    if (steps.length === 0) continue
+    await applySteps(steps, options)
+    await untilUsable(sides)
+    now = await withCarriers(sides)
+  }
+  return now === undefined ? change.plan : makePlan(now, goal, sides)
 }
 
 /** Each process is in the journal before it does anything: should we die, recovery ends it first. */

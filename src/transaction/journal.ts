@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { codeOf, messageOf, refusal } from '../errors.ts'
 import { bootId } from '../kernel/clock.ts'
+import type { Left } from '../plan/drift.ts'
 import { stateSchema } from '../state-schema.ts'
 import { namespaceInode } from './run-dir.ts'
 
@@ -39,6 +40,10 @@ const journalSchema = v.object({
 })
 
 export type Journal = v.InferOutput<typeof journalSchema>
+
+/** What a brup that committed left behind. */
+export const leftBy = ({ id, adopted, bridge, uplink, raised }: Journal): Left | undefined =>
+  raised === undefined ? undefined : { sides: { uplink: uplink.name, bridge }, id, adopted, raised }
 
 const journalPath = (runDir: string, bridge: string): string => join(runDir, `journal-${bridge}.json`)
 

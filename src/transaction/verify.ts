@@ -1,5 +1,5 @@
 import { sleep } from '../kernel/clock.ts'
-import { observe } from '../kernel/observe.ts'
+import { isCarrierTold, observe } from '../kernel/observe.ts'
 import { awaitsAdvertised } from '../plan/advertised.ts'
 import { compare, type Difference } from '../plan/compare.ts'
 import { devsOf, type Sides } from '../plan/footprint.ts'
@@ -8,6 +8,13 @@ import { findLink, type NetworkState } from '../state.ts'
 /** The links whose settings a change reads: the two sides, and what a new link starts with. */
 export const observeSides = ({ uplink, bridge }: Sides): Promise<NetworkState> =>
   observe(['all', 'default', uplink, bridge])
+
+/** The same, once the kernel has acted on what somebody did to the links a moment ago. */
+export async function observeQuiet(sides: Sides): Promise<NetworkState> {
+  const deadline = performance.now() + patience
+  while (!(await isCarrierTold(devsOf(sides))) && performance.now() < deadline) await sleep(20)
+  return observeSides(sides)
+}
 
 interface Sight {
   readonly state: NetworkState
@@ -28,7 +35,7 @@ export async function untilUsable(sides: Sides): Promise<readonly Difference[]> 
 }
 
 /** Without carrier an address stays tentative where duplicates are looked for: at the end nobody waits for that. */
-const withCarrier = (state: NetworkState): NetworkState => ({
+const ofLinksWithCarrier = (state: NetworkState): NetworkState => ({
   ...state,
   addresses: state.addresses.filter(({ dev }) => findLink(state, dev)?.carrier === true),
 })
@@ -52,7 +59,7 @@ export async function settle(goal: NetworkState, sides: Sides, milliseconds = pa
     const differences = [
       ...compare(state, goal, sides),
       ...carrierDifference(state, sides),
-      ...tentativeDifferences(withCarrier(state), sides),
+      ...tentativeDifferences(ofLinksWithCarrier(state), sides),
     ]
     if (differences.length === 0 || performance.now() > deadline) return { state, differences }
     await sleep(pause)
@@ -65,6 +72,17 @@ function carrierDifference(state: NetworkState, { uplink, bridge }: Sides): read
   const master = findLink(state, bridge)
   const waits = port?.master === bridge && port.carrier && master?.carrier === false
   return waits ? [`different: link ${bridge} has no carrier`] : []
+}
+
+/** The network when both links have carrier, or have had their time. */
+export async function withCarriers(sides: Sides): Promise<NetworkState> {
+  const deadline = performance.now() + patience
+  for (;;) {
+    const state = await observeSides(sides)
+    const waits = devsOf(sides).some((dev) => findLink(state, dev)?.carrier === false)
+    if (!waits || performance.now() > deadline) return state
+    await sleep(20)
+  }
 }
 
 /** How long routers have to answer a solicitation: half a second (RFC 4861, MAX_RA_DELAY_TIME), and then some. */

@@ -1,0 +1,31 @@
+import { type NetworkState, type Nexthop } from '../state.ts'
+import { isOnDev } from './routes.ts'
+
+/** The state without a link that is not there, and without what cannot be where there is no such link. Rules may name it. */
+export function withoutLink(state: NetworkState, dev: string): NetworkState {
+  const nexthops = nexthopsWithout(state.nexthops, dev)
+  const ids = new Set(nexthops.map(({ id }) => id))
+  return {
+    links: state.links
+      .filter(({ name }) => name !== dev)
+      .map((link) => (link.master === dev ? { ...link, master: undefined } : link)),
+    addresses: state.addresses.filter((address) => address.dev !== dev),
+    routes: state.routes.filter((route) =>
+      route.nhid === undefined ? !isOnDev(route, [dev]) : ids.has(route.nhid),
+    ),
+    rules: state.rules,
+    nexthops,
+    neighbours: state.neighbours.filter((neighbour) => neighbour.dev !== dev),
+    sysctls: state.sysctls.filter((sysctl) => sysctl.dev !== dev),
+  }
+}
+
+/** Next-hop objects go with their link, members leave their groups, and a group without members goes too. */
+export function nexthopsWithout(nexthops: readonly Nexthop[], dev: string): readonly Nexthop[] {
+  const gone = new Set(nexthops.filter((nexthop) => nexthop.dev === dev).map(({ id }) => id))
+  return nexthops.flatMap((nexthop) => {
+    const group = nexthop.group.filter(({ id }) => !gone.has(id))
+    const isEmptied = nexthop.group.length > 0 && group.length === 0
+    return gone.has(nexthop.id) || isEmptied ? [] : [{ ...nexthop, group }]
+  })
+}
