@@ -62,15 +62,20 @@ function usableJournal(runDir: string, bridge: string): Journal | undefined {
 }
 
 /**
- * Whether a journal is about what is there: the same uplink; or our bridge, by its mark, whose uplink was given another
- * MAC by hand, was taken out of the machine, or was plugged in again and is a port no more.
+ * Whether a journal is about what is there: the same uplink; or our bridge, by its mark or as the very link of the commit, whose
+ * uplink was given another MAC by hand, was taken out of the machine, or was plugged in again and is a port no more.
  */
-function isAbout({ links }: NetworkState, { id, bridge, uplink: { name, index, mac } }: Journal): boolean {
+function isAbout(
+  { links }: NetworkState,
+  { id, bridge, raised, uplink: { name, index, mac } }: Journal,
+): boolean {
   const link = findLink({ links }, name)
   const made = findLink({ links }, bridge)
+  const then = raised === undefined ? undefined : findLink(raised, bridge)
   if (link?.index === index && link.mac === mac) return true
-  if (made === undefined || readMark(made)?.id !== id) return false
-  if (link?.index === index) return made.mac === mac
+  const isOurs = readMark(made)?.id === id || (made?.index === then?.index && made?.mac === then?.mac)
+  if (made === undefined || !isOurs) return false
+  if (link?.index === index) return true
   if (links.some((other) => other.index === index)) return false
   return link === undefined || (link.mac === mac && link.master !== bridge)
 }

@@ -1,44 +1,12 @@
 import { describe, expect, test } from 'vitest'
 
+import { driftOf, inRaisedLab, lowered, shell } from '../helpers/laden.ts'
 import { reachableSoon } from '../helpers/soon.ts'
-import { holdTap, inLab, linkOf, ok, run } from '../helpers/tap.ts'
+import { holdTap, linkOf, ok, run } from '../helpers/tap.ts'
 import type { Lab } from '../lab/lab.ts'
-import { withoutDad } from '../lab/settle.ts'
 import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
 
 /** drift.test.ts with a host that has more to lose: secondaries, next-hop objects, other tables, rules, neighbours. */
-
-const host = [
-  'addr add 192.168.1.51/24 dev eth0',
-  'addr add 10.9.0.1/24 dev eth0 label eth0:9',
-  'addr add fd01::51/64 dev eth0',
-  'route add 10.7.0.0/16 via 192.168.1.1 dev eth0 mtu 1300 src 192.168.1.51',
-  'route add default via 192.168.1.1 dev eth0 table 100',
-  'route add fd77::/64 via fd01::1 dev eth0 metric 5',
-  'rule add iif eth0 lookup 100 priority 500',
-  'neigh replace 192.168.1.77 lladdr 02:00:00:00:00:77 dev eth0 nud permanent',
-  'nexthop add id 5 via 192.168.1.1 dev eth0',
-  'route add 10.5.0.0/16 nhid 5',
-]
-
-const inRaisedLab = (work: (lab: Lab, before: string) => Promise<void>): Promise<void> =>
-  inLab(async (lab) => {
-    await withoutDad(lab, ['eth0'], () => lab.ip('host', host))
-    const before = await snapshot(lab)
-    await ok(lab, 'brup')
-    await work(lab, before)
-  })
-
-const shell = (lab: Lab, line: string): Promise<string> => lab.ok('host', ['sh', '-ec', line])
-
-const driftOf = async (lab: Lab): Promise<readonly string[]> => {
-  const { drift } = JSON.parse(await ok(lab, 'brstatus --json')) as { drift: readonly string[] }
-  const text = await ok(lab, 'brstatus')
-  expect(text.split('\n').filter((line) => line.startsWith('  drift: '))).toEqual(
-    drift.map((line) => `  drift: ${line}`),
-  )
-  return drift
-}
 
 async function expectReachable(lab: Lab): Promise<void> {
   expect((await reachableSoon(lab)).silent).toEqual([])
@@ -176,8 +144,7 @@ describe('is told by brstatus, mended by brup, and no hindrance for brdown after
       expect(await driftOf(lab)).toEqual([])
       await expectReachable(lab)
       expect(await ok(lab, 'brup')).toBe('br0 is up already, with the uplink eth0\n')
-      await ok(lab, 'brdown')
-      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+      expect(await lowered(lab, before)).toEqual([])
     })
   })
 })

@@ -38,7 +38,12 @@ const damages: Readonly<Record<string, readonly [(text: string) => string, strin
 
 const foreign: Readonly<Record<string, (journal: Stored) => unknown>> = {
   index: (journal) => ({ ...journal, uplink: { ...journal.uplink, index: 4711 } }),
-  MAC: (journal) => ({ ...journal, uplink: { ...journal.uplink, mac: '02:99:99:99:99:99' } }),
+  'MAC, of another run': (journal) => ({
+    ...journal,
+    id: 'ffffffffff',
+    raised: journal['original'],
+    uplink: { ...journal.uplink, mac: '02:99:99:99:99:99' },
+  }),
   name: (journal) => ({ ...journal, uplink: { ...journal.uplink, name: 'eth9' } }),
 }
 

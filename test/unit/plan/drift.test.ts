@@ -1,0 +1,275 @@
+import { describe, expect, test } from 'vitest'
+
+import { driftOf, repairGoal, strayPorts, type Left } from '../../../src/plan/drift.ts'
+import { raisedGoal } from '../../../src/plan/goals.ts'
+import { loweredGoal } from '../../../src/plan/lowered-goal.ts'
+import { makePlan, stepsOf } from '../../../src/plan/planner.ts'
+import { withIndexes } from '../../../src/plan/repaired-goal.ts'
+import { rebase } from '../../../src/plan/rebase.ts'
+import { stepCommand } from '../../../src/report/script.ts'
+import type { Address, Link, NetworkState, Route } from '../../../src/state.ts'
+import { address, link, plainHost, prefixRoute, route } from '../../helpers/state.ts'
+
+const sides = { uplink: 'eth0', bridge: 'br0' }
+const id = '0123456789'
+
+/** The goal in the order in which a kernel would list it: the bridge has the index that it got. */
+function raise(before: NetworkState): NetworkState {
+  const goal = raisedGoal(before, { sides, id })
+  return { ...goal, links: goal.links.map((each) => (each.name === 'br0' ? { ...each, index: 9 } : each)) }
+}
+
+const original = plainHost()
+const raised = raise(original)
+const left: Left = { sides, id, adopted: false, raised }
+
+const withLinks = (state: NetworkState, change: (link: Link) => Link): NetworkState => ({
+  ...state,
+  links: state.links.map(change),
+})
+const changed = (name: string, traits: Partial<Link>): NetworkState =>
+  withLinks(raised, (each) => (each.name === name ? { ...each, ...traits } : each))
+const withAddresses = (...more: readonly Address[]): NetworkState => ({
+  ...raised,
+  addresses: [...raised.addresses, ...more],
+})
+const withRoutes = (state: NetworkState, ...more: readonly Route[]): NetworkState => ({
+  ...state,
+  routes: [...state.routes, ...more],
+})
+const withoutAddress = (state: NetworkState, local: string): NetworkState => ({
+  ...state,
+  addresses: state.addresses.filter((each) => each.local !== local),
+})
+const withoutRoutes = (state: NetworkState, gone: (route: Route) => boolean): NetworkState => ({
+  ...state,
+  routes: state.routes.filter((each) => !gone(each)),
+})
+
+const lowered = (now: NetworkState, before = original, then = raised): NetworkState =>
+  rebase(loweredGoal(now, { sides, original: before, raised: then }), now, sides)
+const onUplink = (state: NetworkState): readonly string[] =>
+  state.addresses.filter(({ dev }) => dev === 'eth0').map(({ local }) => local)
+const gateways = (state: NetworkState): readonly string[] =>
+  state.routes.flatMap(({ dst, hops }) =>
+    dst === 'default' ? hops.map(({ gateway, dev }) => `${String(gateway)} ${String(dev)}`) : [],
+  )
+
+const second = address('10.1.1.1/24', 'eth0')
+const defaultRoute = (gateway: string, dev = 'br0', more: Partial<Route> = {}): Route =>
+  route('default', dev, gateway, more)
+
+test('as brup left it there is no drift, and no step', () => {
+  expect(driftOf(raised, left)).toEqual([])
+  expect(stepsOf(makePlan(raised, repairGoal(raised, left), sides))).toEqual([])
+})
+
+describe('what was added to the bridge is no drift, and goes to the uplink', () => {
+  const added = { ...second, dev: 'br0', label: 'br0' }
+  const mine = route('10.77.0.0/16', 'br0', '192.168.1.1')
+  const now = withRoutes(withAddresses(added), prefixRoute('10.1.1.0/24', 'br0', '10.1.1.1'), mine)
+
+  test('an address with its prefix route, and a route', () => {
+    expect(driftOf(now, left)).toEqual([])
+    const goal = lowered(now)
+    expect(onUplink(goal)).toEqual(['192.168.1.50', '10.1.1.1', 'fd01::50', 'fe80::1'])
+    const more = goal.routes.filter(({ dst }) => /^10\./.test(dst))
+    expect(more.map(({ dst, hops }) => [dst, hops[0]?.dev])).toEqual([
+      ['10.1.1.0/24', 'eth0'],
+      ['10.77.0.0/16', 'eth0'],
+    ])
+  })
+
+  test('also after a repair: the state of the commit stays the measure', () => {
+    const again = withIndexes(raised, now, sides)
+    expect(onUplink(lowered(now, original, again))).toEqual(onUplink(lowered(now)))
+  })
+})
+
+describe('what was put on the uplink', () => {
+  test('goes where the bridge has it', () => {
+    const now = withRoutes(
+      withAddresses(address('192.168.1.50/24', 'eth0')),
+      prefixRoute('192.168.1.0/24', 'eth0', '192.168.1.50'),
+      defaultRoute('192.168.1.1', 'eth0', { protocol: 'dhcp' }),
+    )
+    expect(driftOf(now, left)).toEqual([
+      'too much: address 192.168.1.50/24 dev eth0',
+      expect.stringMatching(/^too much: route unicast 192\.168\.1\.0\/24 .* dev eth0$/),
+      expect.stringMatching(/^too much: route unicast 0\.0\.0\.0\/0 .* proto dhcp .* dev eth0$/),
+    ])
+    const goal = repairGoal(now, left)
+    expect([onUplink(goal), gateways(goal)]).toEqual([[], gateways(raised)])
+    expect([onUplink(lowered(now)), gateways(lowered(now))]).toEqual([onUplink(original), gateways(original)])
+  })
+
+  test('is moved where it does not, with its prefix route', () => {
+    const goal = repairGoal(withAddresses(second), left)
+    expect(goal.addresses.find(({ local }) => local === '10.1.1.1')).toMatchObject({
+      dev: 'br0',
+      label: 'br0',
+    })
+    expect(goal.routes.find(({ dst }) => dst === '10.1.1.0/24')?.hops[0]?.dev).toBe('br0')
+  })
+
+  test('a lease that was renewed there lengthens that of the bridge', () => {
+    const leased = (dev: string, validUntil: number): Address =>
+      address('192.168.1.50/24', dev, { validUntil, preferredUntil: validUntil })
+    const then: Left = { ...left, raised: { ...raised, addresses: [leased('br0', 100)] } }
+    const now = { ...then.raised, addresses: [leased('br0', 100), leased('eth0', 900)] }
+    expect(repairGoal(now, then).addresses).toMatchObject([{ dev: 'br0', validUntil: 900 }])
+  })
+
+  test('link-local addresses are the kernel’s own matter', () => {
+    const goal = repairGoal(withAddresses(address('fe80::9/64', 'eth0')), left)
+    expect(goal.addresses.filter(({ local }) => local === 'fe80::9')).toEqual([])
+  })
+})
+
+describe('what went from the bridge', () => {
+  const isDefault4 = ({ dst, family }: Route): boolean => dst === 'default' && family === 4
+
+  test('was lost: it is drift, and comes back in both directions', () => {
+    const now = withoutRoutes(withoutAddress(raised, 'fd01::50'), isDefault4)
+    expect(driftOf(now, left)).toEqual([
+      'missing: address fd01::50/64 dev br0',
+      'missing: route unicast 0.0.0.0/0 table main proto boot scope global via 192.168.1.1 dev br0',
+    ])
+    expect([...onUplink(lowered(now))].sort()).toEqual([...onUplink(original)].sort())
+    expect([...gateways(lowered(now))].sort()).toEqual([...gateways(original)].sort())
+  })
+
+  test('but was replaced where another stands in its place', () => {
+    const now = withRoutes(withoutRoutes(raised, isDefault4), defaultRoute('192.168.1.2'))
+    expect(driftOf(now, left)).toEqual([])
+    expect([...gateways(lowered(now))].sort()).toEqual(['192.168.1.2 eth0', 'fd01::1 eth0'])
+  })
+
+  test('an address with another prefix length stands in the place of the first', () => {
+    const now = withoutRoutes(
+      withAddresses(address('192.168.1.50/16', 'br0')),
+      ({ dst }) => dst === '192.168.1.0/24',
+    )
+    const without = {
+      ...now,
+      addresses: now.addresses.filter((each) => each.local !== '192.168.1.50' || each.prefixLength === 16),
+    }
+    expect(driftOf(without, left)).toEqual([])
+  })
+
+  test('a lease that is gone is over, and so are the routes that need it', () => {
+    const host = {
+      ...original,
+      addresses: [
+        address('10.3.0.5/24', 'eth0', { validUntil: 100, preferredUntil: 100 }),
+        ...original.addresses,
+      ],
+      routes: [
+        prefixRoute('10.3.0.0/24', 'eth0', '10.3.0.5'),
+        route('10.4.0.0/16', 'eth0', '10.3.0.1'),
+        route('10.5.0.0/16', 'eth0', '192.168.1.1', { source: '10.3.0.5' }),
+        ...original.routes,
+      ],
+    }
+    const then: Left = { ...left, raised: raise(host) }
+    const now = withoutRoutes(withoutAddress(then.raised, '10.3.0.5'), ({ dst }) => dst.startsWith('10.'))
+    expect(driftOf(now, then)).toEqual([])
+    const goal = lowered(now, host, then.raised)
+    expect(onUplink(goal)).not.toContain('10.3.0.5')
+    expect(goal.routes.filter(({ dst }) => dst.startsWith('10.'))).toEqual([])
+  })
+
+  test('what went with a bridge that was made anew was all lost, leases too', () => {
+    const leased = address('10.3.0.5/24', 'eth0', { validUntil: 100, preferredUntil: 100 })
+    const host = { ...original, addresses: [leased, ...original.addresses] }
+    const then = raise(host)
+    const now = withLinks(original, (each) => each)
+    expect(onUplink(lowered(now, host, then))).toContain('10.3.0.5')
+  })
+
+  test('an address comes back without moving one that is in use', () => {
+    const host = {
+      ...original,
+      addresses: [
+        address('192.168.1.50/24', 'eth0'),
+        address('192.168.1.51/24', 'eth0', { status: ['secondary'] }),
+      ],
+    }
+    const then = raise(host)
+    const promoted = { ...then, addresses: [address('192.168.1.51/24', 'br0')] }
+    const goal = repairGoal(promoted, { ...left, raised: then })
+    const found = goal.addresses.map(({ local, status }) => [local, ...status])
+    expect(found).toEqual([['192.168.1.51'], ['192.168.1.50', 'secondary']])
+    const steps = stepsOf(makePlan(promoted, goal, sides)).map((step) => stepCommand(step, 0))
+    expect(steps.filter((line) => line.startsWith('ip addr del'))).toEqual([])
+  })
+})
+
+describe('the links', () => {
+  test.each([
+    ['br0', { mtu: 1400 }, 'different: link br0 mtu is 1400, should be 1500'],
+    ['br0', { up: false }, 'different: link br0 up is false, should be true'],
+    ['br0', { alias: 'mine' }, `different: link br0 alias is mine, should be qemu-tap-hooks ${id}`],
+    ['eth0', { master: undefined }, 'different: link eth0 master is none, should be br0'],
+    ['eth0', { master: 'br1' }, 'different: link eth0 master is br1, should be br0'],
+    ['eth0', { mac: '02:00:00:00:00:09' }, /^different: link eth0 mac is 02:00:00:00:00:09, /],
+  ])('%s with %o', (name, traits, told) => {
+    const matches: unknown = typeof told === 'string' ? told : expect.stringMatching(told)
+    expect(driftOf(changed(name, traits), left)).toEqual([matches])
+  })
+
+  test('a MAC that changes takes the permanent neighbours along: they are made again', () => {
+    const neighbour = {
+      family: 4,
+      dst: '192.168.1.7',
+      mac: '02:00:00:00:00:07',
+      proxy: false,
+      router: false,
+    } as const
+    const then = { ...raised, neighbours: [{ ...neighbour, dev: 'br0' }] }
+    const now = withLinks(then, (each) =>
+      each.name === 'br0' ? { ...each, mac: '02:00:00:00:00:09' } : each,
+    )
+    const goal = repairGoal(now, { ...left, raised: then })
+    expect(stepsOf(makePlan(now, goal, sides)).map(({ op }) => op)).toEqual(['link.mac', 'neigh.replace'])
+  })
+
+  test('without the uplink that is all there is to say; without the bridge, what was on it is not listed', () => {
+    const without = (name: string): NetworkState => ({
+      ...raised,
+      links: raised.links.filter((each) => each.name !== name),
+    })
+    expect(driftOf(without('eth0'), left)).toEqual(['missing: link eth0'])
+    const told = driftOf(original, left)
+    expect(told.slice(0, 2)).toEqual([
+      'different: link eth0 master is none, should be br0',
+      'missing: link br0',
+    ])
+    expect(told.filter((line) => line.endsWith('br0')).length).toBe(2)
+    expect(told.filter((line) => line.startsWith('too much: ')).length).toBeGreaterThan(3)
+  })
+
+  test('a bridge of somebody else in the place of ours is told, and nothing of it compared', () => {
+    const now = changed('br0', { index: 77, alias: undefined, mtu: 9000 })
+    expect(driftOf(now, left)).toEqual(['different: link br0 is not the one that brup made'])
+  })
+
+  test('ports that came are told where they are no taps, or taps that nobody holds; they stay', () => {
+    const port = (name: string, more: Partial<Link>): Link =>
+      link(name, { index: 20, master: 'br0', ...more })
+    const now = {
+      ...raised,
+      links: [
+        ...raised.links,
+        port('veth9', {}),
+        port('tap1', { kind: 'tun', carrier: false }),
+        port('tap2', { kind: 'tun' }),
+      ],
+    }
+    const told = ['too much: port veth9, which is no tap', 'stale: port tap1, a tap that nobody holds']
+    expect([driftOf(now, left), strayPorts(now, left)]).toEqual([[], told])
+    expect(strayPorts(now, { ...left, raised: withIndexes(raised, now, sides) })).toEqual(told)
+    const masters = repairGoal(now, left).links.filter(({ index }) => index === 20)
+    expect(masters.map(({ master }) => master)).toEqual(['br0', 'br0', 'br0'])
+  })
+})
