@@ -44,7 +44,7 @@ export function convergeRoutes(
   const now = present.filter((route) => slots.has(slotOf(route)))
   const goal = to.routes.filter((route) => !isKernelsOwn(route) && slots.has(slotOf(route)))
   const shares = [
-    convergeIpv4(ofFamily(now, 4), ofFamily(goal, 4)),
+    convergeIpv4(ofFamily(now, 4), ofFamily(goal, 4), new Set(from.routes.map(slotOf))),
     convergeIpv6(ofFamily(now, 6), ofFamily(goal, 6)),
   ]
   const additions = directFirst(
@@ -141,12 +141,19 @@ function bySlot(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]>
   return slots
 }
 
-/** IPv4 keeps an order within a slot, and lets a route in at its head (`prepend`) or its end (`append`). */
-function convergeIpv4(now: readonly Route[], goal: readonly Route[]): FamilyShare {
+/**
+ * IPv4 keeps an order within a slot, and lets a route in at its head (`prepend`) or its end (`append`). A slot is also
+ * `occupied` by what goes later, with its address.
+ */
+function convergeIpv4(
+  now: readonly Route[],
+  goal: readonly Route[],
+  occupied: ReadonlySet<string>,
+): FamilyShare {
   const present = bySlot(now)
   const wanted = bySlot(goal)
   const slots = [...new Set([...present.keys(), ...wanted.keys()])].map((slot) =>
-    orderSlot(present.get(slot) ?? [], wanted.get(slot) ?? []),
+    orderSlot(present.get(slot) ?? [], wanted.get(slot) ?? [], occupied.has(slot)),
   )
   return {
     additions: slots.flatMap(({ additions }) => additions),
@@ -155,14 +162,15 @@ function convergeIpv4(now: readonly Route[], goal: readonly Route[]): FamilyShar
 }
 
 /** Keeps the longest run of the goal that is already in order, and builds the rest around it. */
-function orderSlot(now: readonly Route[], goal: readonly Route[]): FamilyShare {
+function orderSlot(now: readonly Route[], goal: readonly Route[], isOccupied: boolean): FamilyShare {
   const ids = now.map(routeId)
   const wanted = goal.map(routeId)
   const [start, end] = longestRunInOrder(wanted, ids)
   const steps: Step[] = []
   const put = (op: 'route.prepend' | 'route.append', route: Route): void => {
     if (ids.includes(routeId(route))) steps.push({ op: 'route.del', route })
-    steps.push({ op: now.length === 0 && start === end && steps.length === 0 ? 'route.add' : op, route })
+    const isFirst = !isOccupied && now.length === 0 && steps.length === 0
+    steps.push({ op: isFirst ? 'route.add' : op, route })
   }
   for (const route of [...goal.slice(0, start)].reverse()) put('route.prepend', route)
   for (const route of goal.slice(end)) put('route.append', route)

@@ -25,7 +25,7 @@ const hopId = (hop: Hop): string =>
 export const slotOf = (route: Route): string => `${placeOf(route)} ${route.metric}`
 
 /** A slot without its metric: the routes that compete for the same packets. */
-const placeOf = (route: Route): string =>
+export const placeOf = (route: Route): string =>
   `${route.family} ${route.table} ${route.dst} ${route.from ?? ''} ${route.tos ?? ''}`
 
 const keptByKernel = new Set(['local', 'broadcast', 'anycast', 'multicast'])

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts'
-import { observe } from '../kernel/observe.ts'
 import { compare, type Difference } from '../plan/compare.ts'
+import { isFooted, withoutRoomMaking } from '../plan/footing.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { readMark, temporaryNameOf } from '../plan/marks.ts'
 import { makePlan, stepsOf, type Plan } from '../plan/planner.ts'
@@ -10,8 +10,12 @@ import { applySteps, type ApplyOptions } from './apply.ts'
 import type { Journal } from './journal.ts'
 import { observeSides, settle, untilUsable } from './verify.ts'
 
-/** A rollback whose steps are refused looks again and plans anew; the last time it goes on past a refusal. */
-const attempts = 4
+/**
+ * A rollback whose steps are refused looks again and plans anew. The last times it goes on past a refusal, in smaller steps: it makes
+ * room for what was refused nowhere, and looks at the network again after the switch.
+ */
+const attempts = 7
+const forced = 4
 
 export interface Rollback {
   readonly differences: readonly Difference[]
@@ -38,13 +42,9 @@ export async function rollBack(
       const plan = makePlan(now, goal, sides)
       if (stepsOf(plan).length === 0 && compare(now, goal, sides).length === 0)
         return { differences: [], refusals }
-      const how = { ...tolerant(options), signal: undefined, force: attempt === attempts }
-      await applySteps(plan.prepare, how)
-      if (plan.switched !== undefined) await untilUsable(sides)
-      await applySteps(plan.change, how)
-      // What follows takes things from the old side: not while that is the one in use.
-      if (await isSwitched(plan, sides)) await applySteps(plan.finish, how)
-      ;({ differences } = await settle(goal, sides))
+      const force = attempt > attempts - forced
+      await carryOut(plan, { goal, sides, how: { ...tolerant(options), signal: undefined, force } })
+      ;({ differences } = await settle(goal, sides, force && attempt < attempts ? 0 : undefined))
       if (differences.length === 0) return { differences, refusals }
     } catch (error) {
       refusals.push(messageOf(error))
@@ -53,11 +53,23 @@ export async function rollBack(
   return { differences, refusals }
 }
 
-/** Whether the uplink is where the switch was to put it. A forced attempt goes on also past a refused switch. */
-async function isSwitched({ switched }: Plan, sides: Sides): Promise<boolean> {
-  if (switched === undefined) return true
-  const masterOf = (state: NetworkState): string | undefined => findLink(state, sides.uplink)?.master
-  return masterOf(await observe([])) === masterOf(switched)
+interface CarryOut {
+  readonly goal: NetworkState
+  readonly sides: Sides
+  readonly how: ApplyOptions
+}
+
+/** Where the preparation was refused so far that the switch would cost more than it gives, the side in use is left in use. */
+async function carryOut(plan: Plan, { goal, sides, how }: CarryOut): Promise<void> {
+  const { prepare, change, finish, switched } = plan
+  const force = how.force === true
+  await applySteps(force ? withoutRoomMaking(prepare) : prepare, how)
+  if (switched !== undefined) {
+    await untilUsable(sides)
+    if (!isFooted(await observeSides(sides), goal, sides)) return
+  }
+  await applySteps(change, how)
+  if (!force) await applySteps(finish, how)
 }
 
 /** A journal that cannot be written (a full disk) is no reason to leave the network half-way. */

@@ -24,6 +24,8 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: 'refuse' }
   /** That line and every later one is refused. */
   | { readonly kind: 'refuse-all' }
+  /** That line is refused, and later every one that adds a route. */
+  | { readonly kind: 'refuse-routes' }
   /** `ip` does not come back from that line, or is killed before it. */
   | { readonly kind: 'hang' | 'die' }
   /** `ip` waits before that line until `open()`. */
@@ -77,6 +79,15 @@ refuse() {
   printf 'RTNETLINK answers: Operation not permitted\\nCommand failed -:%s\\n' "$1" >&2
   exit 1
 }
+refuse_routes() {
+  line=$(printf '%s\\n' "$input" | grep -nE '^route (add|append|prepend|replace) ' | head -n 1 | cut -d: -f1)
+  if [ -z "$line" ]; then tell "$@"; fi
+  case " $* " in
+    *' -force '*) printf '%s\\n' "$input" | grep -vE '^route (add|append|prepend|replace) ' | "$real" "$@" ;;
+    *) printf '%s\\n' "$input" | head -n $((line - 1)) | "$real" "$@" || exit ;;
+  esac
+  refuse "$line"
+}
 strike() {
   if [ "$kind" != watched ] && [ "$word" = KILL ]; then
     for child in $(cat "/proc/$PPID/task/$PPID/children"); do
@@ -127,6 +138,7 @@ if [ "$lines" -eq 0 ]; then tell "$@"; fi
 if [ -e "$dir/fired" ]; then
   case "$kind" in
     refuse-all) refuse 1 ;;
+    refuse-routes) refuse_routes "$@" ;;
     signal) strike ;;
     signals) send ;;
   esac
@@ -183,6 +195,7 @@ const faultWords = (fault: Fault): string => {
       return `call-inject ${fault.at} ${fault.inject}`
     case 'refuse':
     case 'refuse-all':
+    case 'refuse-routes':
     case 'hang':
     case 'die':
     case 'gate':
