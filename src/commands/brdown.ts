@@ -3,18 +3,22 @@ import { CommandError, refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { compare } from '../plan/compare.ts'
-import { detoursDown, planVia } from '../plan/detours.ts'
+import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
 import type { Sides } from '../plan/footprint.ts'
+import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { loweredGoal } from '../plan/lowered-goal.ts'
 import { isOurBridge } from '../plan/marks.ts'
+import { makePlan, stepsOf, type Plan } from '../plan/planner.ts'
 import { rebase } from '../plan/rebase.ts'
 import { absentOutcome, loweredOutcome, planOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
+import type { Step } from '../step.ts'
 import { runChange } from '../transaction/change.ts'
-import { deleteJournal, leftBy, type Journal } from '../transaction/journal.ts'
+import { asOfNow, deleteJournal, leftBy, type Journal } from '../transaction/journal.ts'
 import { guestsOn, guestTexts } from '../transaction/guests.ts'
 import { takeBackPending } from '../transaction/recover.ts'
 import { observeQuiet, observeSides } from '../transaction/verify.ts'
+import { mend } from './repair.ts'
 import { inSession, type Session } from './session.ts'
 import { bridgeOf } from './wish.ts'
 
@@ -39,42 +43,84 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   const { journal } = session
   if (journal === undefined) return nothingRaised(bridge)
   const sides = { uplink: journal.uplink.name, bridge }
-  const before = await observeQuiet(sides)
-  refuseStranger(before, journal)
-  const guests = guestTexts(guestsOn(before, sides, journal.original))
+  const found = await observeQuiet(sides)
+  refuseStranger(found, journal)
+  const guests = guestTexts(guestsOn(found, sides, journal.original))
   if (guests.length > 0 && !args.force)
     throw new CommandError('refused', `${bridge} still has guests`, {
       hint: 'end them, or take their taps away with --force',
       differences: guests,
     })
-  const { original, raised } = journal
-  // What is on trial is taken back: there is nothing yet to be carried over.
-  const wanted = raised === undefined ? original : loweredGoal(before, { sides, original, raised })
-  const goal = rebase(wanted, before, sides)
-  const left = leftBy(journal)
-  const detours = left === undefined ? [] : detoursDown(before, goal, left)
-  const plan = planVia(before, { goal, sides, detours })
-  const losses = lostWithUplink(before, wanted, sides)
-  if (args.dryRun) return planOutcome(plan, sides, bootSeconds())
-  if (raised === undefined) {
-    await takeBackPending(session.runDir, journal, session)
-    return loweredOutcome(plan, sides, losses)
+  if (args.dryRun) return planOutcome(expectedPlan(found, journal, sides), sides, bootSeconds())
+  const { runDir } = session
+  if (journal.raised === undefined) {
+    const steps = stepsOf(expectedPlan(found, journal, sides))
+    await takeBackPending(runDir, journal, session)
+    return loweredOutcome(steps, sides, [])
   }
-  await runChange({
+  const { steps: mending, before, journal: mended } = await mendFirst(session, journal, found)
+  const losses = lostWithUplink(before, wayDown(before, mended), sides)
+  const { steps } = await runChange({
     ...session,
-    journal: { ...journal, pending: { command: 'brdown', before } },
+    journal: { ...asOfNow(mended, before), pending: { command: 'brdown', before } },
     sides,
-    plan,
-    detours,
-    goal,
+    lift: liftSteps(before, goalDown(before, mended, sides), sides),
+    goal: (now) => goalDown(now, mended, sides),
     check: () => Promise.resolve(),
     commit: () => {
-      deleteJournal(session.runDir, bridge)
+      deleteJournal(runDir, bridge)
     },
   })
   for (const guest of guests) session.say(`taken off ${bridge}: ${guest}`)
-  for (const line of [...takenOut(before, sides), ...losses]) session.say(line)
-  return loweredOutcome(plan, sides, losses)
+  for (const line of [...takenOut(found, sides), ...losses]) session.say(line)
+  return loweredOutcome([...mending, ...steps], sides, losses)
+}
+
+/** What the host should have off the bridge. What is on trial is taken back: there is nothing yet to be carried over. */
+function wayDown(now: NetworkState, { original, raised, uplink, bridge }: Journal): NetworkState {
+  const sides = { uplink: uplink.name, bridge }
+  return raised === undefined ? original : loweredGoal(now, { sides, original, raised })
+}
+
+const goalDown = (now: NetworkState, journal: Journal, sides: Sides): NetworkState =>
+  rebase(wayDown(now, journal), now, sides)
+
+interface Start {
+  readonly steps: readonly Step[]
+  readonly journal: Journal
+  readonly before: NetworkState
+}
+
+/**
+ * The way down begins on a bridge as brup left it: only there can the two sides be filled alike. One that cannot be mended is
+ * left as it is found.
+ */
+async function mendFirst(session: Session, journal: Journal, found: NetworkState): Promise<Start> {
+  const left = driftToMend(found, journal)
+  if (left === undefined) return { steps: [], journal, before: found }
+  try {
+    const { steps, state } = await mend(session, { command: 'brdown', journal, left, before: found })
+    return { steps, journal: asOfNow(journal, state), before: state }
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.kind !== 'failed') throw error
+    session.say(`${error.message}; going down all the same`)
+    return { steps: [], journal, before: await observeQuiet(left.sides) }
+  }
+}
+
+/** Where the uplink is no port of the bridge any more, there is nothing to go down from. */
+function driftToMend(now: NetworkState, journal: Journal): Left | undefined {
+  const left = leftBy(journal)
+  const isPort = findLink(now, journal.uplink.name)?.master === journal.bridge
+  return left !== undefined && isPort && driftOf(now, left).length > 0 ? left : undefined
+}
+
+function expectedPlan(found: NetworkState, journal: Journal, sides: Sides): Plan {
+  const left = driftToMend(found, journal)
+  if (left === undefined) return planWithLift(found, goalDown(found, journal, sides), sides)
+  const mended = repairGoal(found, left)
+  const plan = makePlan(mended, goalDown(mended, journal, sides), sides)
+  return { ...plan, prepare: [...stepsOf(planWithLift(found, mended, sides)), ...plan.prepare] }
 }
 
 /** Without a journal there is nothing to undo; a bridge that is there all the same is somebody else's. */

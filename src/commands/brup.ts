@@ -55,16 +55,14 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
   const goal = withTold(raisedGoal(before, { sides, id }), bridge, wish)
-  const plan = makePlan(before, goal, sides)
-  if (wish.dryRun) return planOutcome(plan, sides, bootSeconds())
+  if (wish.dryRun) return planOutcome(makePlan(before, goal, sides), sides, bootSeconds())
   const journal = newJournal(wish, { before, sides, id })
   const check = await prepareChecks(wish, { ...session, goal, sides })
-  await runChange({
+  const { steps } = await runChange({
     ...session,
     journal,
     sides,
-    plan,
-    goal,
+    goal: () => goal,
     check,
     commit: (raised) => {
       if (trySeconds === undefined) writeJournal(runDir, { ...journal, pending: undefined, raised })
@@ -72,7 +70,7 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
     },
   })
   await attachAgain(session, bridge)
-  return raisedOutcome(plan, sides)
+  return raisedOutcome(steps, sides)
 }
 
 const missingUplink = (): never => {

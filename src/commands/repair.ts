@@ -1,15 +1,14 @@
 import { refusal } from '../errors.ts'
 import type { Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
-import { lift, planVia } from '../plan/detours.ts'
 import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
 import type { Sides } from '../plan/footprint.ts'
+import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { isOurBridge } from '../plan/marks.ts'
-import { withIndexes } from '../plan/repaired-goal.ts'
 import { planOutcome, raisedOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
-import { runChange } from '../transaction/change.ts'
-import { leftBy, writeJournal, type Journal } from '../transaction/journal.ts'
+import { runChange, type Changed } from '../transaction/change.ts'
+import { asOfNow, leftBy, writeJournal, type Journal } from '../transaction/journal.ts'
 import { observeQuiet } from '../transaction/verify.ts'
 import { attachAgain } from './attach.ts'
 import { refuseOwner } from './owner.ts'
@@ -27,40 +26,44 @@ export async function repair(
   const before = await observeQuiet(sides)
   refuseStrangers(before, journal, sides)
   const left = leftBy(journal)
-  if (left === undefined) return raisedOutcome(undefined, sides)
-  const drift = driftOf(before, left)
-  if (drift.length > 0) refuseOwner(before, sides.uplink)
-  const goal = repairGoal(before, left)
-  const detours = [lift(goal, sides)]
-  const plan = planVia(before, { goal, sides, detours })
-  if (wish.dryRun && drift.length > 0) return planOutcome(plan, sides, bootSeconds())
-  if (drift.length > 0)
-    await runChange({
-      ...session,
-      journal: { ...journal, pending: { command: 'brup', before } },
-      sides,
-      plan,
-      detours,
-      goal,
-      check: () => Promise.resolve(),
-      commit: (state) => {
-        writeJournal(session.runDir, mended(journal, left, state))
-      },
-    })
+  const drift = left === undefined ? [] : driftOf(before, left)
+  if (left === undefined || drift.length === 0) {
+    if (!wish.dryRun) await attachAgain(session, sides.bridge)
+    return raisedOutcome([], sides)
+  }
+  refuseOwner(before, sides.uplink)
+  if (wish.dryRun)
+    return planOutcome(planWithLift(before, repairGoal(before, left), sides), sides, bootSeconds())
+  const { steps } = await mend(session, { command: 'brup', journal, left, before })
   for (const line of drift) session.say(`repaired: ${line}`)
-  if (!wish.dryRun) await attachAgain(session, sides.bridge)
-  return raisedOutcome(drift.length > 0 ? plan : undefined, sides, drift)
+  await attachAgain(session, sides.bridge)
+  return raisedOutcome(steps, sides, drift)
 }
 
-/** What the host had when it was raised stays the measure: what was added since goes back with brdown. */
-function mended(journal: Journal, { sides, raised }: Left, state: NetworkState): Journal {
-  const { index = journal.uplink.index } = findLink(state, sides.uplink) ?? {}
-  return {
-    ...journal,
-    pending: undefined,
-    uplink: { ...journal.uplink, index },
-    raised: withIndexes(raised, state, sides),
-  }
+interface Mending {
+  readonly command: 'brup' | 'brdown'
+  readonly journal: Journal
+  readonly left: Left
+  readonly before: NetworkState
+}
+
+/**
+ * Puts the host on the bridge again as brup left it. What the host had when it was raised stays the measure: what was added since
+ * goes back with brdown.
+ */
+export async function mend(session: Session, { command, journal, left, before }: Mending): Promise<Changed> {
+  const { sides } = left
+  return runChange({
+    ...session,
+    journal: { ...asOfNow(journal, before), pending: { command, before } },
+    sides,
+    lift: liftSteps(before, repairGoal(before, left), sides),
+    goal: (now) => repairGoal(now, left),
+    check: () => Promise.resolve(),
+    commit: (state) => {
+      writeJournal(session.runDir, { ...asOfNow(journal, state), pending: undefined })
+    },
+  })
 }
 
 function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {

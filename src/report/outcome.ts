@@ -2,6 +2,7 @@ import type { Outcome } from '../host.ts'
 import type { Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { stepsOf, type Plan } from '../plan/planner.ts'
+import type { Step } from '../step.ts'
 import { scriptOf } from './script.ts'
 
 /** `--dry-run`: nothing was done. */
@@ -10,24 +11,24 @@ export const planOutcome = (plan: Plan, sides: Sides, now: number): Outcome => (
   json: { ...sides, dryRun: true, steps: stepsOf(plan) },
 })
 
-/** Without a plan the bridge was up already. */
+/** Without steps the bridge was up already. */
 export const raisedOutcome = (
-  plan: Plan | undefined,
+  steps: readonly Step[],
   sides: Sides,
   repaired: readonly Difference[] = [],
 ): Outcome => ({
-  text: `${sides.bridge} is up${plan === undefined ? ' already' : repaired.length > 0 ? ' again' : ''}, with the uplink ${sides.uplink}\n`,
-  json: { ...sides, steps: plan === undefined ? [] : stepsOf(plan), repaired },
+  text: `${sides.bridge} is up${steps.length === 0 ? ' already' : repaired.length > 0 ? ' again' : ''}, with the uplink ${sides.uplink}\n`,
+  json: { ...sides, steps, repaired },
 })
 
 /** With what could not be put back, if anything. */
 export const loweredOutcome = (
-  plan: Plan,
+  steps: readonly Step[],
   { uplink, bridge }: Sides,
   losses: readonly Difference[],
 ): Outcome => ({
   text: `${bridge} is down; ${losses.length > 0 ? 'what could be is' : `${uplink} is`} as it was before\n`,
-  json: { bridge, uplink, steps: stepsOf(plan), differences: losses },
+  json: { bridge, uplink, steps, differences: losses },
 })
 
 export const absentOutcome = (bridge: string): Outcome => ({

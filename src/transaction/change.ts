@@ -2,10 +2,8 @@ import { CommandError, messageOf } from '../errors.ts'
 import type { ProcessId } from '../kernel/process.ts'
 import { unneededStopGaps } from '../plan/advertised.ts'
 import type { Difference } from '../plan/compare.ts'
-import type { Detour } from '../plan/detours.ts'
 import type { Sides } from '../plan/footprint.ts'
-import type { Plan } from '../plan/planner.ts'
-import { makePlan, stepsOf } from '../plan/planner.ts'
+import { makePlan } from '../plan/planner.ts'
 import type { NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import { applySteps, type ApplyOptions } from './apply.ts'
@@ -15,15 +13,20 @@ import { endPending } from './recover.ts'
 import { rollBack } from './rollback.ts'
 import { advertised, settle, untilUsable, withCarriers } from './verify.ts'
 
+/** What was reached, and by which steps. */
+export interface Changed {
+  readonly state: NetworkState
+  readonly steps: readonly Step[]
+}
+
 export interface Change {
   readonly runDir: string
   /** With the change under way in it. */
   readonly journal: Journal & { readonly pending: NonNullable<Journal['pending']> }
   readonly sides: Sides
-  /** What is expected to be done, detours and all. */
-  readonly plan: Plan
-  readonly detours?: readonly Detour[]
-  readonly goal: NetworkState
+  /** What comes before the plan, if anything: the network is looked at again after it. */
+  readonly lift?: readonly Step[]
+  readonly goal: (now: NetworkState) => NetworkState
   readonly signal: AbortSignal
   /** Called before the first change. */
   readonly guard: () => Promise<void>
@@ -39,22 +42,28 @@ export interface Change {
  * Journal, apply, verify, check, commit; or whatever fails, roll back. Throws the failure: exit 1 or 128 + n when
  * everything was put back, 4 when not. The lock is held by the caller.
  */
-export async function runChange(change: Change): Promise<NetworkState> {
+export async function runChange(change: Change): Promise<Changed> {
   await change.guard()
   writeJournal(change.runDir, change.journal)
+  const steps: Step[] = []
+  const onSteps = (part: readonly Step[]): void => {
+    steps.push(...part)
+    change.show(part)
+  }
   try {
-    const state = await perform(change)
+    const state = await perform(change, { signal: change.signal, onSpawn: recorder(change), onSteps })
     change.commit(state)
-    return state
+    return { state, steps }
   } catch (error) {
-    throw await takeBack(change, error)
+    throw await takeBack(change, error, steps.length)
   }
 }
 
-async function perform(change: Change): Promise<NetworkState> {
+async function perform(change: Change, options: ApplyOptions): Promise<NetworkState> {
   const { sides, signal } = change
-  const options = { signal, onSpawn: recorder(change), onSteps: change.show }
-  const plan = await planAfterDetours(change, options)
+  const now = await liftedState(change, options)
+  const goal = change.goal(now)
+  const plan = makePlan(now, goal, sides)
   await applySteps(plan.prepare, options)
   if (plan.switched !== undefined) {
     expectNone(await untilUsable(sides), 'before the switch')
@@ -63,25 +72,21 @@ async function perform(change: Change): Promise<NetworkState> {
     await change.check(recorder(change))
   }
   await applySteps(plan.finish, options)
-  await applySteps(unneededStopGaps(await advertised(change.goal, sides)), options)
-  const { state, differences } = await settle(change.goal, sides)
+  await applySteps(unneededStopGaps(await advertised(goal, sides)), options)
+  const { state, differences } = await settle(goal, sides)
   expectNone(differences, 'at the end')
   throwIfInterrupted(signal)
   return state
 }
 
-/** After a detour the network is looked at again. */
-async function planAfterDetours(change: Change, options: ApplyOptions): Promise<Plan> {
-  const { sides, goal, detours = [] } = change
-  let now: NetworkState | undefined
-  for (const detour of detours) {
-    const steps = detour.steps(now ?? change.journal.pending.before)
-    if (steps.length === 0) continue
-    await applySteps(steps, options)
-    await untilUsable(sides)
-    now = await withCarriers(sides)
-  }
-  return now === undefined ? change.plan : makePlan(now, goal, sides)
+async function liftedState(
+  { sides, journal, lift = [] }: Change,
+  options: ApplyOptions,
+): Promise<NetworkState> {
+  if (lift.length === 0) return journal.pending.before
+  await applySteps(lift, options)
+  expectNone(await untilUsable(sides), 'once the links are up')
+  return withCarriers(sides)
 }
 
 /** Each process is in the journal before it does anything: should we die, recovery ends it first. */
@@ -96,9 +101,9 @@ function expectNone(differences: readonly Difference[], when: string): void {
   throw new CommandError('failed', `the network is not as planned ${when}`, { differences })
 }
 
-async function takeBack(change: Change, error: unknown): Promise<CommandError> {
-  const { journal, runDir, say, plan } = change
-  say(`${messageOf(error)}; taking back ${stepsOf(plan).length} steps`)
+async function takeBack(change: Change, error: unknown, count: number): Promise<CommandError> {
+  const { journal, runDir, say } = change
+  say(`${messageOf(error)}; taking back ${count} steps`)
   const { differences, refusals } = await rollBack(journal, journal.pending.before, {
     onSpawn: recorder(change),
     onSteps: change.show,
@@ -110,7 +115,7 @@ async function takeBack(change: Change, error: unknown): Promise<CommandError> {
       cause: error,
     })
   try {
-    endPending(runDir, journal)
+    await endPending(runDir, journal)
   } catch (problem) {
     // The network is back all the same; the next command looks at it again and finds nothing to do.
     say(messageOf(problem))

@@ -4,6 +4,8 @@ import * as v from 'valibot'
 import { codeOf, messageOf, refusal } from '../errors.ts'
 import { bootId } from '../kernel/clock.ts'
 import type { Left } from '../plan/drift.ts'
+import { withIndexes } from '../plan/repaired-goal.ts'
+import { findLink, type NetworkState } from '../state.ts'
 import { stateSchema } from '../state-schema.ts'
 import { namespaceInode } from './run-dir.ts'
 
@@ -44,6 +46,18 @@ export type Journal = v.InferOutput<typeof journalSchema>
 /** What a brup that committed left behind. */
 export const leftBy = ({ id, adopted, bridge, uplink, raised }: Journal): Left | undefined =>
   raised === undefined ? undefined : { sides: { uplink: uplink.name, bridge }, id, adopted, raised }
+
+/** With the indexes of links that were made, or plugged in, anew. */
+export function asOfNow(journal: Journal, now: NetworkState): Journal {
+  const { uplink, bridge, raised } = journal
+  const { index = uplink.index } = findLink(now, uplink.name) ?? {}
+  const sides = { uplink: uplink.name, bridge }
+  return {
+    ...journal,
+    uplink: { ...uplink, index },
+    raised: raised === undefined ? undefined : withIndexes(raised, now, sides),
+  }
+}
 
 const journalPath = (runDir: string, bridge: string): string => join(runDir, `journal-${bridge}.json`)
 

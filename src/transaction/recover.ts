@@ -5,7 +5,14 @@ import { readMark } from '../plan/marks.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { rememberDetached } from './detached-taps.ts'
 import { guestsOn, guestTexts } from './guests.ts'
-import { deleteJournal, journalledBridges, readJournal, writeJournal, type Journal } from './journal.ts'
+import {
+  asOfNow,
+  deleteJournal,
+  journalledBridges,
+  readJournal,
+  writeJournal,
+  type Journal,
+} from './journal.ts'
 import { rollBack } from './rollback.ts'
 import { isOnTrial } from './trial.ts'
 
@@ -63,7 +70,7 @@ function usableJournal(runDir: string, bridge: string): Journal | undefined {
 
 /**
  * Whether a journal is about what is there: the same uplink; or our bridge, by its mark or as the very link of the commit, whose
- * uplink was given another MAC by hand, was taken out of the machine, or was plugged in again and is a port no more.
+ * uplink was given another MAC by hand, was taken out of the machine, or was plugged in again.
  */
 function isAbout(
   { links }: NetworkState,
@@ -77,7 +84,7 @@ function isAbout(
   if (made === undefined || !isOurs) return false
   if (link?.index === index) return true
   if (links.some((other) => other.index === index)) return false
-  return link === undefined || (link.mac === mac && link.master !== bridge)
+  return link === undefined || link.mac === mac
 }
 
 async function refuseForeign(runDir: string, journal: Journal): Promise<void> {
@@ -121,7 +128,7 @@ export async function takeBackPending(
       hint: 'mend what is listed, then run it again',
       differences,
     })
-  endPending(runDir, journal)
+  await endPending(runDir, journal)
 }
 
 /** From here on it is no trial: whoever finds us dead goes on with it at once. Else, when its time is over. */
@@ -133,8 +140,8 @@ function endInJournal(record: () => void): void {
   }
 }
 
-/** The change under way is over and taken back: the journal is as it was before it. */
-export function endPending(runDir: string, journal: Journal): void {
+/** The change under way is over and taken back: the journal is as it was before it, but for links that were made anew. */
+export async function endPending(runDir: string, journal: Journal): Promise<void> {
   if (journal.raised === undefined) deleteJournal(runDir, journal.bridge)
-  else writeJournal(runDir, { ...journal, pending: undefined })
+  else writeJournal(runDir, { ...asOfNow(journal, await observe([])), pending: undefined })
 }
