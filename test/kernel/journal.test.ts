@@ -36,14 +36,17 @@ const damages: Readonly<Record<string, readonly [(text: string) => string, strin
   'of another bridge': [edited((journal) => ({ ...journal, bridge: 'br7' })), 'is about br7'],
 }
 
+/** Of a run whose id is on no bridge here. */
+const ofAnotherRun = (journal: Stored, uplink: Readonly<Record<string, unknown>>): Stored => ({
+  ...journal,
+  id: 'ffffffffff',
+  raised: journal['original'],
+  uplink: { ...journal.uplink, ...uplink },
+})
+
 const foreign: Readonly<Record<string, (journal: Stored) => unknown>> = {
-  index: (journal) => ({ ...journal, uplink: { ...journal.uplink, index: 4711 } }),
-  'MAC, of another run': (journal) => ({
-    ...journal,
-    id: 'ffffffffff',
-    raised: journal['original'],
-    uplink: { ...journal.uplink, mac: '02:99:99:99:99:99' },
-  }),
+  index: (journal) => ofAnotherRun(journal, { index: 4711 }),
+  MAC: (journal) => ofAnotherRun(journal, { mac: '02:99:99:99:99:99' }),
   name: (journal) => ({ ...journal, uplink: { ...journal.uplink, name: 'eth9' } }),
 }
 
@@ -89,8 +92,7 @@ describe('a journal', () => {
 
   test('with a change under way that is foreign is not applied', async () => {
     const pending = (journal: Stored): unknown => ({
-      ...journal,
-      uplink: { ...journal.uplink, index: 4711 },
+      ...ofAnotherRun(journal, { index: 4711 }),
       pending: { command: 'brup', before: journal['original'] },
     })
     await withJournal(edited(pending), async (lab) => {
