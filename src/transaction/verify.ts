@@ -9,9 +9,12 @@ import { findLink, type NetworkState } from '../state.ts'
 export const observeSides = ({ uplink, bridge }: Sides): Promise<NetworkState> =>
   observe(['all', 'default', uplink, bridge])
 
+/** Longer than the kernel takes to act on carrier (a second, LW_URGENT aside). A link may be dormant for good (802.1X). */
+const linkWatchPatience = 1500
+
 /** The same, once the kernel has acted on what somebody did to the links a moment ago. */
 export async function observeQuiet(sides: Sides): Promise<NetworkState> {
-  const deadline = performance.now() + patience
+  const deadline = performance.now() + linkWatchPatience
   while (!(await isCarrierTold(devsOf(sides))) && performance.now() < deadline) await sleep(20)
   return observeSides(sides)
 }
