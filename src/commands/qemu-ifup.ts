@@ -8,6 +8,9 @@ import { attachSteps } from './attach.ts'
 import { requirePrivilege } from './session.ts'
 import { applyHook, linkNamed, quietLinks, requireTap, type Wait } from './tap.ts'
 
+/** How often a tap is attached that what is taken back meanwhile takes off again. */
+const rounds = 3
+
 /**
  * Attaches the tap. A brup or brdown that begins meanwhile looks at the ports after it took the lock, and we look
  * at the lock after we attached, and then at the tap: whichever comes first, one of the two sees the other, and what
@@ -18,10 +21,16 @@ export const qemuIfup: Command<HookArgs> = {
   run: async ({ tap }, host) => {
     requirePrivilege('qemu-ifup')
     const wait = { runDir: runDirOf(host.env), bridge: bridgeOf(tap, host), signal: host.signal }
-    const links = await quietLinks(wait)
-    await applyHook(tap, attachSteps(requireTap(links, tap), requireBridge(links, tap, wait.bridge)))
-    await confirm(tap, wait)
-    return { text: '', json: {} }
+    let links = await quietLinks(wait)
+    for (let round = 1; round <= rounds; round += 1) {
+      await applyHook(tap, attachSteps(requireTap(links, tap), requireBridge(links, tap, wait.bridge)))
+      links = await linksAfter(tap, wait)
+      if (linkNamed(links, tap)?.master === wait.bridge) return { text: '', json: {} }
+      requireRemaining(links, tap, wait.bridge)
+    }
+    throw new CommandError('failed', `${tap}: it was taken off ${wait.bridge} meanwhile`, {
+      hint: 'try again',
+    })
   },
 }
 
@@ -39,17 +48,18 @@ function requireBridge(links: readonly Link[], tap: string, name: string): Link 
   return bridge
 }
 
-/** Is the bridge being changed? Wait for the end; and say so if the tap did not live through it. */
-async function confirm(tap: string, wait: Wait): Promise<void> {
-  let links: readonly Link[]
+/** Is the bridge being changed? Waits for the end; where that does not come, the tap is detached again. */
+async function linksAfter(tap: string, wait: Wait): Promise<readonly Link[]> {
   try {
-    links = await quietLinks(wait)
+    return await quietLinks(wait)
   } catch (error) {
     await applyHook(tap, [{ op: 'link.nomaster', dev: tap }])
     throw error
   }
-  if (linkNamed(links, tap)?.master === wait.bridge) return
-  throw linkNamed(links, wait.bridge) === undefined
-    ? refusal(`${tap}: bridge ${wait.bridge} was removed meanwhile`, 'run brup first')
-    : new CommandError('failed', `${tap}: it was taken off ${wait.bridge} meanwhile`, { hint: 'try again' })
+}
+
+function requireRemaining(links: readonly Link[], tap: string, bridge: string): void {
+  if (linkNamed(links, bridge) === undefined)
+    throw refusal(`${tap}: bridge ${bridge} was removed meanwhile`, 'run brup first')
+  if (linkNamed(links, tap) === undefined) throw new CommandError('failed', `${tap} was removed meanwhile`)
 }

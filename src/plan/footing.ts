@@ -4,15 +4,15 @@ import type { Sides } from './footprint.ts'
 import { placeOf } from './routes.ts'
 
 /**
- * Whether the switch to the goal's side is safe where preparing it was refused in part: that side then has no less than the one
- * that is in use of what makes the host reachable, the goal's addresses and default routes.
+ * Whether the switch is safe where preparing it was refused in part: of what makes the host reachable, addresses and default
+ * routes, the side that it leads to has all that was planned, or no less than the one that is in use.
  */
-export function isFooted(now: NetworkState, goal: NetworkState, { uplink, bridge }: Sides): boolean {
-  const [ahead, behind] =
-    findLink(goal, uplink)?.master === bridge ? ([bridge, uplink] as const) : ([uplink, bridge] as const)
-  const wanted = footing(goal, ahead)
-  const has = (dev: string): number => [...footing(now, dev)].filter((item) => wanted.has(item)).length
-  return has(ahead) >= has(behind)
+export function isFooted(now: NetworkState, switched: NetworkState, { uplink, bridge }: Sides): boolean {
+  const isUp = findLink(switched, uplink)?.master === bridge
+  const [ahead, behind] = isUp ? [bridge, uplink] : [uplink, bridge]
+  const planned = footing(switched, ahead)
+  const has = (dev: string): number => [...footing(now, dev)].filter((item) => planned.has(item)).length
+  return has(ahead) === planned.size || has(ahead) >= has(behind)
 }
 
 const footing = ({ addresses, routes }: NetworkState, dev: string): ReadonlySet<string> =>

@@ -43,7 +43,7 @@ export async function rollBack(
       if (stepsOf(plan).length === 0 && compare(now, goal, sides).length === 0)
         return { differences: [], refusals }
       const force = attempt > attempts - forced
-      await carryOut(plan, { goal, sides, how: { ...tolerant(options), signal: undefined, force } })
+      await carryOut(plan, sides, { ...tolerant(options), signal: undefined, force })
       ;({ differences } = await settle(goal, sides, force && attempt < attempts ? 0 : undefined))
       if (differences.length === 0) return { differences, refusals }
     } catch (error) {
@@ -53,20 +53,14 @@ export async function rollBack(
   return { differences, refusals }
 }
 
-interface CarryOut {
-  readonly goal: NetworkState
-  readonly sides: Sides
-  readonly how: ApplyOptions
-}
-
 /** Where the preparation was refused so far that the switch would cost more than it gives, the side in use is left in use. */
-async function carryOut(plan: Plan, { goal, sides, how }: CarryOut): Promise<void> {
+async function carryOut(plan: Plan, sides: Sides, how: ApplyOptions): Promise<void> {
   const { prepare, change, finish, switched } = plan
   const force = how.force === true
   await applySteps(force ? withoutRoomMaking(prepare) : prepare, how)
   if (switched !== undefined) {
     await untilUsable(sides)
-    if (!isFooted(await observeSides(sides), goal, sides)) return
+    if (force && !isFooted(await observeSides(sides), switched, sides)) return
   }
   await applySteps(change, how)
   if (!force) await applySteps(finish, how)
