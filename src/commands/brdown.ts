@@ -49,7 +49,8 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
     })
   const { original, raised } = journal
   // What is on trial is taken back: there is nothing yet to be carried over.
-  const wanted = raised === undefined ? original : loweredGoal(before, { sides, original, raised })
+  const wanted =
+    raised === undefined ? original : loweredGoal(before, { sides, original, raised, at: bootSeconds() })
   const goal = rebase(wanted, before, sides)
   const left = leftBy(journal)
   const detours = left === undefined ? [] : detoursDown(before, goal, left)

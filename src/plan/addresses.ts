@@ -1,3 +1,4 @@
+import { networkOf } from '../names.ts'
 import { scopeNumber } from '../protocols.ts'
 import type { Address } from '../state.ts'
 
@@ -7,6 +8,14 @@ export const addressId = (address: Address): string =>
 
 /** Made by the kernel from a prefix (RFC 8981), and made anew when it is missed. */
 export const isTemporary = (address: Address): boolean => address.status.includes('temporary')
+
+/** The kernel makes it by itself, from the link's own identity or from an advertisement. */
+export const isAutomatic = (address: Address): boolean =>
+  isTemporary(address) ||
+  (address.family === 6 && (address.scope === 'link' || (address.protocol?.startsWith('kernel') ?? false)))
+
+export const subnetOf = ({ family, local, peer, prefixLength }: Address): string =>
+  networkOf({ family, text: peer ?? local, prefixLength })
 
 /** What has to be equal between two sights of one address, lifetimes apart. */
 export const addressTraits = (address: Address): string =>
@@ -23,6 +32,10 @@ export function livesAsLong(actual: number | undefined, wanted: number | undefin
   if (actual === undefined || wanted === undefined) return actual === wanted
   return actual >= wanted - tolerance
 }
+
+/** Whether a lifetime is over by now, or as good as over. */
+export const hasExpired = (until: number | undefined, at: number): boolean =>
+  until !== undefined && until <= at + tolerance
 
 /** IFNAMSIZ without its end. */
 const longestLabel = 15

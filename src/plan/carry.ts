@@ -11,6 +11,8 @@ interface CarryOptions {
   readonly sides: Sides
   /** When brup committed. */
   readonly raised: NetworkState
+  /** Now, in seconds of CLOCK_BOOTTIME. */
+  readonly at: number
   /** What the goal starts from: the state before brup, or the one when it committed. */
   readonly base: NetworkState
   /** Where what has come since belongs. */
@@ -27,7 +29,7 @@ export function carry(now: NetworkState, options: CarryOptions): Carried {
   const { sides, raised, base, to } = options
   const { uplink, bridge } = sides
   const devs = devsOf(sides)
-  const gone = goneForGood(raised, now, sides)
+  const gone = goneForGood(raised, now, options)
   const objects = objectsOn([...base.nexthops, ...now.nexthops], devs)
   const up = renamed(uplink, bridge)
   const target = to === 'bridge' ? up : renamed(bridge, uplink)

@@ -11,16 +11,18 @@ interface LowerOptions {
   readonly original: NetworkState
   /** When brup committed. */
   readonly raised: NetworkState
+  /** Now, in seconds of CLOCK_BOOTTIME. */
+  readonly at: number
 }
 
 /**
  * The host off the bridge: as it was before, with what has come to the bridge since the commit. What somebody took away is put
  * back, but for what is over or was replaced. An adopted bridge that is gone is not made again.
  */
-export function loweredGoal(now: NetworkState, { sides, original, raised }: LowerOptions): NetworkState {
+export function loweredGoal(now: NetworkState, { sides, original, raised, at }: LowerOptions): NetworkState {
   const isThere = findLink(now, sides.bridge) !== undefined
   const base = isThere ? original : withoutLink(original, sides.bridge)
-  const carried = carry(now, { sides, raised, base, to: 'uplink' })
+  const carried = carry(now, { sides, raised, at, base, to: 'uplink' })
   const isTouched = [routeFilter(base, devsOf(sides)), routeFilter(now, devsOf(sides))]
   return {
     ...carried,

@@ -1,14 +1,14 @@
-import { networkOf } from '../names.ts'
 import {
   addressesOf,
   findLink,
+  isSameLink,
   type Address,
   type Link,
   type NetworkState,
   type Route,
   type Sysctl,
 } from '../state.ts'
-import { addressId, inKernelOrder, isTemporary, moveAddress } from './addresses.ts'
+import { addressId, inKernelOrder, isTemporary, moveAddress, subnetOf } from './addresses.ts'
 import { carry } from './carry.ts'
 import { devsOf, type Sides } from './footprint.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
@@ -17,14 +17,16 @@ interface RepairOptions {
   readonly sides: Sides
   /** When brup committed. */
   readonly raised: NetworkState
+  /** Now, in seconds of CLOCK_BOOTTIME. */
+  readonly at: number
 }
 
 /**
  * The host on the bridge as brup left it, with what has come to the bridge since. What was lost is put back; what was put back on
  * the uplink is moved, or dropped where the bridge has it. Ports that came since stay.
  */
-export function repairedGoal(now: NetworkState, { sides, raised }: RepairOptions): NetworkState {
-  const carried = carry(now, { sides, raised, base: raised, to: 'bridge' })
+export function repairedGoal(now: NetworkState, { sides, raised, at }: RepairOptions): NetworkState {
+  const carried = carry(now, { sides, raised, at, base: raised, to: 'bridge' })
   const addresses = devsOf(sides).flatMap((dev) =>
     ([4, 6] as const).flatMap((family) => {
       const wanted = carried.addresses.filter((item) => item.dev === dev && item.family === family)
@@ -52,9 +54,9 @@ export function repairedGoal(now: NetworkState, { sides, raised }: RepairOptions
  * IPv6, are they those of the commit. The IPv6 MTU follows the link's.
  */
 function repairedSettings(now: NetworkState, raised: NetworkState): NetworkState['sysctls'] {
-  const isOld = (dev: string): boolean => findLink(now, dev)?.index === findLink(raised, dev)?.index
   const present = new Set(now.sysctls.map(({ family, dev }) => `${family} ${dev}`))
-  const isKept = ({ family, dev }: Sysctl): boolean => isOld(dev) && present.has(`${family} ${dev}`)
+  const isKept = ({ family, dev }: Sysctl): boolean =>
+    isSameLink(dev, now, raised) && present.has(`${family} ${dev}`)
   const settings = [...now.sysctls.filter(isKept), ...raised.sysctls.filter((item) => !isKept(item))]
   return settings.filter(({ key }) => key !== 'mtu')
 }
@@ -119,9 +121,6 @@ function arranged(
 }
 
 const statusOf = ({ status }: Address): readonly string[] => status.filter((name) => name === 'secondary')
-
-const subnetOf = ({ family, local, peer, prefixLength }: Address): string =>
-  networkOf({ family, text: peer ?? local, prefixLength })
 
 function withLifetime(address: Address, actual: Address, renewed: Address | undefined): Address {
   const { validUntil, preferredUntil } = actual

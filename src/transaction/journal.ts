@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { codeOf, messageOf, refusal } from '../errors.ts'
-import { bootId } from '../kernel/clock.ts'
+import { bootId, bootSeconds } from '../kernel/clock.ts'
 import type { Left } from '../plan/drift.ts'
 import { stateSchema } from '../state-schema.ts'
 import { namespaceInode } from './run-dir.ts'
@@ -43,7 +43,9 @@ export type Journal = v.InferOutput<typeof journalSchema>
 
 /** What a brup that committed left behind. */
 export const leftBy = ({ id, adopted, bridge, uplink, raised }: Journal): Left | undefined =>
-  raised === undefined ? undefined : { sides: { uplink: uplink.name, bridge }, id, adopted, raised }
+  raised === undefined
+    ? undefined
+    : { sides: { uplink: uplink.name, bridge }, id, adopted, raised, at: bootSeconds() }
 
 const journalPath = (runDir: string, bridge: string): string => join(runDir, `journal-${bridge}.json`)
 

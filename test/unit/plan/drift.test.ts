@@ -21,7 +21,8 @@ function raise(before: NetworkState): NetworkState {
 
 const original = plainHost()
 const raised = raise(original)
-const left: Left = { sides, id, adopted: false, raised }
+const at = 1000
+const left: Left = { sides, id, adopted: false, raised, at }
 
 const withLinks = (state: NetworkState, change: (link: Link) => Link): NetworkState => ({
   ...state,
@@ -47,7 +48,7 @@ const withoutRoutes = (state: NetworkState, gone: (route: Route) => boolean): Ne
 })
 
 const lowered = (now: NetworkState, before = original, then = raised): NetworkState =>
-  rebase(loweredGoal(now, { sides, original: before, raised: then }), now, sides)
+  rebase(loweredGoal(now, { sides, original: before, raised: then, at }), now, sides)
 const onUplink = (state: NetworkState): readonly string[] =>
   state.addresses.filter(({ dev }) => dev === 'eth0').map(({ local }) => local)
 const gateways = (state: NetworkState): readonly string[] =>
@@ -157,11 +158,11 @@ describe('what went from the bridge', () => {
     expect(driftOf(without, left)).toEqual([])
   })
 
-  test('a lease that is gone is over, and so are the routes that need it', () => {
+  test('a lease that has expired is over, and so are the routes that need it', () => {
     const host = {
       ...original,
       addresses: [
-        address('10.3.0.5/24', 'eth0', { validUntil: 100, preferredUntil: 100 }),
+        address('10.3.0.5/24', 'eth0', { validUntil: at, preferredUntil: at }),
         ...original.addresses,
       ],
       routes: [
@@ -179,12 +180,34 @@ describe('what went from the bridge', () => {
     expect(goal.routes.filter(({ dst }) => dst.startsWith('10.'))).toEqual([])
   })
 
-  test('what went with a bridge that was made anew was all lost, leases too', () => {
-    const leased = address('10.3.0.5/24', 'eth0', { validUntil: 100, preferredUntil: 100 })
-    const host = { ...original, addresses: [leased, ...original.addresses] }
-    const then = raise(host)
-    const now = withLinks(original, (each) => each)
-    expect(onUplink(lowered(now, host, then))).toContain('10.3.0.5')
+  const leased = (validUntil: number, cidr = '10.3.0.5/24', dev = 'eth0'): Address =>
+    address(cidr, dev, { validUntil, preferredUntil: validUntil })
+
+  test('a lease that runs was lost, but where a new one has come', () => {
+    const host = { ...original, addresses: [leased(at + 100), ...original.addresses] }
+    const then: Left = { ...left, raised: raise(host) }
+    const now = withoutAddress(then.raised, '10.3.0.5')
+    expect(driftOf(now, then)).toEqual(['missing: address 10.3.0.5/24 dev br0'])
+    expect(onUplink(lowered(now, host, then.raised))).toContain('10.3.0.5')
+    const renewed = { ...now, addresses: [leased(at + 900, '10.4.0.5/24', 'br0'), ...now.addresses] }
+    expect(driftOf(renewed, then)).toEqual([])
+    expect(onUplink(lowered(renewed, host, then.raised))).not.toContain('10.3.0.5')
+  })
+
+  test('what went with the bridge was lost, leases too, but for those that have expired', () => {
+    const host = {
+      ...original,
+      addresses: [leased(at + 100), leased(at, '10.4.0.5/24'), ...original.addresses],
+      routes: [
+        prefixRoute('10.4.0.0/24', 'eth0', '10.4.0.5'),
+        route('10.5.0.0/16', 'eth0', '10.4.0.1'),
+        ...original.routes,
+      ],
+    }
+    const goal = lowered(original, host, raise(host))
+    expect(onUplink(goal)).toContain('10.3.0.5')
+    expect(onUplink(goal)).not.toContain('10.4.0.5')
+    expect(goal.routes.filter(({ dst }) => dst.startsWith('10.'))).toEqual([])
   })
 
   test('an address comes back without moving one that is in use', () => {
