@@ -6,6 +6,10 @@ import type { Address } from '../state.ts'
 export const addressId = (address: Address): string =>
   `${address.family} ${address.dev} ${address.local} ${address.peer ?? ''}/${address.prefixLength}`
 
+/** The same, and whether it is a secondary: those have no prefix route. */
+export const rankedId = (address: Address): string =>
+  `${addressId(address)} ${String(address.status.includes('secondary'))}`
+
 /** Made by the kernel from a prefix (RFC 8981), and made anew when it is missed. */
 export const isTemporary = (address: Address): boolean => address.status.includes('temporary')
 
@@ -16,6 +20,18 @@ export const isAutomatic = (address: Address): boolean =>
 
 export const subnetOf = ({ family, local, peer, prefixLength }: Address): string =>
   networkOf({ family, text: peer ?? local, prefixLength })
+
+/** IPv4: each further address of a subnet is a secondary of the first (inet_insert_ifa()). */
+export function withSecondaries(addresses: readonly Address[]): readonly Address[] {
+  const subnets = new Set<string>()
+  return addresses.map((address) => {
+    if (address.family === 6) return address
+    const subnet = `${address.dev} ${subnetOf(address)}`
+    const status = subnets.has(subnet) ? ['secondary'] : []
+    subnets.add(subnet)
+    return { ...address, status }
+  })
+}
 
 /** What has to be equal between two sights of one address, lifetimes apart. */
 export const addressTraits = (address: Address): string =>

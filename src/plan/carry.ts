@@ -1,5 +1,5 @@
 import type { Address, NetworkState, Nexthop, Route, Rule } from '../state.ts'
-import { addressId, isTemporary, moveAddress } from './addresses.ts'
+import { addressId, isTemporary, moveAddress, rankedId } from './addresses.ts'
 import { isAdvertised } from './advertised.ts'
 import { nexthopId, neighbourId, ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
@@ -144,10 +144,10 @@ function carriedRoutes(now: NetworkState, options: CarryOptions, gone: Gone): re
   const { uplink, bridge } = sides
   const devs = devsOf(sides)
   const isTouched = [routeFilter(base, devs), routeFilter(now, devs)]
-  const old = new Set(raised.addresses.map(addressId))
+  const old = new Set(raised.addresses.map(rankedId))
   const made = new Set(
     now.addresses
-      .filter((address) => old.has(addressId(address)))
+      .filter((address) => old.has(rankedId(address)))
       .flatMap(prefixRoutes)
       .map(routeId),
   )

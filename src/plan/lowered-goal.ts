@@ -1,8 +1,9 @@
-import { findLink, type Address, type NetworkState } from '../state.ts'
-import { addressId, inKernelOrder } from './addresses.ts'
+import { findLink, type Address, type NetworkState, type Route } from '../state.ts'
+import { arranged } from './arranged.ts'
 import { stopGap } from './advertised.ts'
 import { carry } from './carry.ts'
 import { devsOf, routeFilter, type Sides } from './footprint.ts'
+import { prefixRoutes, routeId } from './routes.ts'
 import { withoutLink } from './without-link.ts'
 
 interface LowerOptions {
@@ -24,27 +25,29 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
   const base = isThere ? original : withoutLink(original, sides.bridge)
   const carried = carry(now, { sides, raised, at, base, to: 'uplink' })
   const isTouched = [routeFilter(base, devsOf(sides)), routeFilter(now, devsOf(sides))]
+  // What is on a port goes before the way down begins.
+  const isPort = findLink(now, sides.uplink)?.master === sides.bridge
+  const addresses = arranged(carried.addresses, {
+    now,
+    sides,
+    settled: isPort ? [sides.bridge] : devsOf(sides),
+  })
   return {
     ...carried,
     links: base.links,
     sysctls: base.sysctls,
-    addresses: withLifetimes(carried.addresses, now, sides),
-    routes: carried.routes.map((route) => (isTouched.some((is) => is(route)) ? stopGap(route) : route)),
+    addresses,
+    routes: withoutSecondaries(carried.routes, addresses).map((route) =>
+      isTouched.some((is) => is(route)) ? stopGap(route) : route,
+    ),
   }
 }
 
-/** A lease that was renewed on the bridge lives as long on the uplink. */
-const withLifetimes = (
-  addresses: readonly Address[],
-  now: NetworkState,
-  { uplink, bridge }: Sides,
-): readonly Address[] => {
-  const present = new Map(now.addresses.map((address) => [addressId(address), address]))
-  return addresses
-    .map((address) => {
-      const actual = present.get(addressId({ ...address, dev: bridge }))
-      if (actual === undefined || address.dev !== uplink) return address
-      return { ...address, validUntil: actual.validUntil, preferredUntil: actual.preferredUntil }
-    })
-    .sort(inKernelOrder)
+/** What was a primary on the bridge may be a secondary again, which has no prefix route. */
+function withoutSecondaries(routes: readonly Route[], addresses: readonly Address[]): readonly Route[] {
+  const secondaries = addresses.filter(({ status }) => status.includes('secondary'))
+  const gone = new Set(
+    secondaries.flatMap((address) => prefixRoutes({ ...address, status: [] })).map(routeId),
+  )
+  return routes.filter((route) => !gone.has(routeId(route)))
 }

@@ -1,5 +1,4 @@
 import {
-  addressesOf,
   findLink,
   isSameLink,
   type Address,
@@ -8,7 +7,8 @@ import {
   type Route,
   type Sysctl,
 } from '../state.ts'
-import { addressId, inKernelOrder, isTemporary, moveAddress, subnetOf } from './addresses.ts'
+import { addressId, rankedId } from './addresses.ts'
+import { arranged } from './arranged.ts'
 import { carry } from './carry.ts'
 import { devsOf, type Sides } from './footprint.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
@@ -27,16 +27,7 @@ interface RepairOptions {
  */
 export function repairedGoal(now: NetworkState, { sides, raised, at }: RepairOptions): NetworkState {
   const carried = carry(now, { sides, raised, at, base: raised, to: 'bridge' })
-  const addresses = devsOf(sides).flatMap((dev) =>
-    ([4, 6] as const).flatMap((family) => {
-      const wanted = carried.addresses.filter((item) => item.dev === dev && item.family === family)
-      return arranged(
-        wanted.filter((item) => !isTemporary(item)),
-        now,
-        sides,
-      )
-    }),
-  )
+  const addresses = arranged(carried.addresses, { now, sides, settled: devsOf(sides) })
   return {
     ...carried,
     links: repairedLinks(now, raised, sides),
@@ -83,68 +74,16 @@ function repairedLinks(now: NetworkState, raised: NetworkState, { uplink, bridge
   ]
 }
 
-/**
- * In the order that adding the missing ones gives: to put them where they were, those that are in use would have to go for a
- * moment. Lifetimes are those of now; a client that renewed its lease on the uplink counts, too.
- */
-function arranged(
-  wanted: readonly Address[],
-  now: NetworkState,
-  { uplink, bridge }: Sides,
-): readonly Address[] {
-  const actual = (address: Address): Address | undefined =>
-    addressesOf(now, address.dev).find((item) => addressId(item) === addressId(address))
-  const renewed = (address: Address): Address | undefined =>
-    addressesOf(now, uplink).find((item) => addressId(moveAddress(item, bridge)) === addressId(address))
-  const [first] = wanted
-  const place = (address: Address): number =>
-    now.addresses.findIndex((item) => addressId(item) === addressId(address))
-  const kept = wanted
-    .flatMap((address) => {
-      const found = actual(address)
-      return found === undefined
-        ? []
-        : [withLifetime({ ...address, status: statusOf(found) }, found, renewed(address))]
-    })
-    .sort((a, b) => place(a) - place(b))
-  const missing = wanted
-    .filter((address) => actual(address) === undefined)
-    .map((address) => withLifetime(address, address, renewed(address)))
-  if (first?.family === 6) return [...missing, ...kept].sort(inKernelOrder)
-  const isFurther = (address: Address, before: readonly Address[]): boolean =>
-    before.some((other) => subnetOf(other) === subnetOf(address))
-  const added = missing.map((address, index) => ({
-    ...address,
-    status: isFurther(address, [...kept, ...missing.slice(0, index)]) ? ['secondary'] : [],
-  }))
-  return [...kept, ...added].sort(inKernelOrder)
-}
-
-const statusOf = ({ status }: Address): readonly string[] => status.filter((name) => name === 'secondary')
-
-function withLifetime(address: Address, actual: Address, renewed: Address | undefined): Address {
-  const { validUntil, preferredUntil } = actual
-  const isLonger =
-    renewed !== undefined &&
-    validUntil !== undefined &&
-    (renewed.validUntil === undefined || renewed.validUntil > validUntil)
-  return isLonger
-    ? { ...address, validUntil: renewed.validUntil, preferredUntil: renewed.preferredUntil }
-    : { ...address, validUntil, preferredUntil }
-}
-
 /** Those of addresses that were not there at the commit, or were secondaries, and come now. */
 function newPrefixRoutes(
   addresses: readonly Address[],
   now: NetworkState,
   raised: NetworkState,
 ): readonly Route[] {
-  const idOf = (address: Address): string =>
-    `${addressId(address)} ${String(address.status.includes('secondary'))}`
-  const known = new Set(raised.addresses.map(idOf))
+  const known = new Set(raised.addresses.map(rankedId))
   const present = new Set(now.addresses.map(addressId))
   return addresses
-    .filter((address) => !present.has(addressId(address)) && !known.has(idOf(address)))
+    .filter((address) => !present.has(addressId(address)) && !known.has(rankedId(address)))
     .flatMap(prefixRoutes)
 }
 

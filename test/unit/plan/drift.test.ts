@@ -113,6 +113,14 @@ describe('what was put on the uplink', () => {
     expect(goal.routes.find(({ dst }) => dst === '10.1.1.0/24')?.hops[0]?.dev).toBe('br0')
   })
 
+  test('keeps its place there while the uplink is no port', () => {
+    const now = {
+      ...withLinks(raised, (each) => ({ ...each, master: undefined })),
+      addresses: [second, ...raised.addresses, { ...second, dev: 'br0', label: 'br0' }],
+    }
+    expect(onUplink(lowered(now))).toEqual(['10.1.1.1', '192.168.1.50', 'fd01::50', 'fe80::1'])
+  })
+
   test('a lease that was renewed there lengthens that of the bridge', () => {
     const leased = (dev: string, validUntil: number): Address =>
       address('192.168.1.50/24', dev, { validUntil, preferredUntil: validUntil })
@@ -192,6 +200,57 @@ describe('what went from the bridge', () => {
     const renewed = { ...now, addresses: [leased(at + 900, '10.4.0.5/24', 'br0'), ...now.addresses] }
     expect(driftOf(renewed, then)).toEqual([])
     expect(onUplink(lowered(renewed, host, then.raised))).not.toContain('10.3.0.5')
+  })
+
+  test('a lease that was renewed on the uplink has not gone from the bridge, where it has expired', () => {
+    const host = { ...original, addresses: [leased(at, '192.168.1.50/24')] }
+    const then: Left = { ...left, raised: raise(host) }
+    const now = withoutRoutes(
+      { ...then.raised, addresses: [leased(at + 900, '192.168.1.50/24')] },
+      ({ family }) => family === 4,
+    )
+    const goals = [repairGoal(now, then), lowered(now, host, then.raised)]
+    expect(goals.map(({ addresses }) => addresses)).toMatchObject([
+      [{ dev: 'br0', validUntil: at + 900 }],
+      [{ dev: 'eth0', validUntil: at + 900 }],
+    ])
+    const defaults = goals.map((goal) => gateways(goal).filter((each) => each.startsWith('192.')))
+    expect(defaults).toEqual([['192.168.1.1 br0'], ['192.168.1.1 eth0']])
+  })
+
+  test('an address was replaced where a new one of its subnet stands on the bridge', () => {
+    const host = {
+      ...original,
+      routes: [...original.routes, route('10.5.0.0/16', 'eth0', '192.168.1.1', { source: '192.168.1.50' })],
+    }
+    const then = raise(host)
+    const isOfOld = ({ source }: Route): boolean => source === '192.168.1.50'
+    const now = withRoutes(
+      withoutRoutes(withoutAddress(then, '192.168.1.50'), isOfOld),
+      prefixRoute('192.168.1.0/24', 'br0', '192.168.1.60'),
+    )
+    const renumbered = { ...now, addresses: [address('192.168.1.60/24', 'br0'), ...now.addresses] }
+    expect(driftOf(renumbered, { ...left, raised: then })).toEqual([])
+    const goal = lowered(renumbered, host, then)
+    expect(onUplink(goal)).toEqual(['192.168.1.60', 'fd01::50', 'fe80::1'])
+    expect(goal.routes.filter(isOfOld)).toEqual([])
+  })
+
+  test('no goal has two primaries of one subnet', () => {
+    const now = {
+      ...withRoutes(raised, prefixRoute('192.168.1.0/24', 'br0', '192.168.1.60')),
+      addresses: [
+        address('192.168.1.60/24', 'br0'),
+        address('192.168.1.50/24', 'br0', { status: ['secondary'] }),
+      ],
+    }
+    const primaries = (state: NetworkState): readonly string[] =>
+      state.addresses.flatMap(({ family, local, status }) =>
+        family === 4 && status.length === 0 ? [local] : [],
+      )
+    expect(primaries(repairGoal(now, left))).toEqual(['192.168.1.60'])
+    expect(primaries(lowered(now))).toEqual(['192.168.1.50'])
+    expect(lowered(now).routes.filter(({ source }) => source === '192.168.1.60')).toEqual([])
   })
 
   test('what went with the bridge was lost, leases too, but for those that have expired', () => {
