@@ -1,12 +1,11 @@
-import { contains, parseIp } from '../names.ts'
 import { isSameLink, type Address, type NetworkState, type Neighbour, type Route } from '../state.ts'
 import { addressId, hasExpired, isAutomatic, isTemporary, moveAddress, subnetOf } from './addresses.ts'
 import { isAdvertised } from './advertised.ts'
 import { neighbourId, nexthopId } from './converge-others.ts'
 import { devsOf, type Sides } from './footprint.ts'
-import { isOnDev, ownProtocol, prefixRoutes, routeId, slotOf } from './routes.ts'
+import { holds, isKernelsOwn, isOnDev, ownProtocol, prefixRoutes, routeId, slotOf } from './routes.ts'
 
-/** Ids of what was on the bridge at the commit, is there no longer, and is not missed. */
+/** Ids of what is not to be on the bridge any more: it is not missed, or of no use. */
 export interface Gone {
   readonly addresses: ReadonlySet<string>
   readonly routes: ReadonlySet<string>
@@ -21,7 +20,7 @@ interface GoneOptions {
 }
 
 /**
- * What had its time (a lease, an advertisement, and the routes that need them), and what has another in its place by now (a
+ * What had its time (a lease, an advertisement, and the routes and next-hop objects that need them), and what has another in its place by now (a
  * renumbered address, a route that was replaced). Everything else that is missing was lost: it is put back. Of what went with
  * the bridge, only the expired is not.
  */
@@ -29,12 +28,16 @@ export function goneForGood(raised: NetworkState, now: NetworkState, { sides, at
   const isReplaceable = isSameLink(sides.bridge, raised, now)
   const change = { raised, now, sides, at, isReplaceable }
   const addresses = goneAddresses(change)
+  const out = { addresses, isCutOff: cutOffBy(addresses, change) }
   const replaced = isReplaceable ? replacedIds : (): ReadonlySet<string> => new Set()
   return {
     addresses: new Set(addresses.map(addressId)),
-    routes: goneRoutes(change, addresses),
+    routes: goneRoutes(change, out),
     neighbours: replaced(raised.neighbours, now.neighbours, { idOf: neighbourId, placeOf: neighbourPlace }),
-    nexthops: replaced(raised.nexthops, now.nexthops, { idOf: nexthopId, placeOf: ({ id }) => String(id) }),
+    nexthops: new Set([
+      ...replaced(raised.nexthops, now.nexthops, { idOf: nexthopId, placeOf: ({ id }) => String(id) }),
+      ...goneNexthops(change, out),
+    ]),
   }
 }
 
@@ -43,6 +46,11 @@ interface Change extends GoneOptions {
   readonly now: NetworkState
   /** Whether the bridge is the one of the commit, so that what it lacks was taken from it. */
   readonly isReplaceable: boolean
+}
+
+interface Outdated {
+  readonly addresses: readonly Address[]
+  readonly isCutOff: (gateway: string) => boolean
 }
 
 export const neighbourPlace = ({ dev, dst, proxy }: Neighbour): string => `${dev} ${dst} ${String(proxy)}`
@@ -81,28 +89,38 @@ const replaces = (other: Address, address: Address): boolean =>
   subnetOf(other) === subnetOf(address) ||
   (other.family === address.family && other.validUntil !== undefined && address.validUntil !== undefined)
 
-function goneRoutes(
-  { raised, now, sides, at, isReplaceable }: Change,
-  gone: readonly Address[],
-): ReadonlySet<string> {
-  const { uplink, bridge } = sides
+function goneRoutes({ raised, now, sides, at, isReplaceable }: Change, out: Outdated): ReadonlySet<string> {
   const then = new Set(raised.routes.map(routeId))
   const present = new Set(now.routes.map(routeId))
   const made = new Set(now.addresses.flatMap(prefixRoutes).map(routeId))
   const isPutThere = (route: Route): boolean =>
     route.type === 'unicast' &&
-    !isOnDev(route, [uplink]) &&
+    !isOnDev(route, [sides.uplink]) &&
     ![then, made].some((ids) => ids.has(routeId(route))) &&
     !isPassing(route)
   const taken = new Set(now.routes.filter(isPutThere).map(slotOf))
-  const staying = raised.addresses.filter((address) => address.dev === bridge && !gone.includes(address))
-  const isGone = (route: Route): boolean =>
+  const isOver = (route: Route): boolean =>
     hasExpired(route.expiresAt, at) ||
     (isReplaceable && (isPassing(route) || taken.has(slotOf(route)))) ||
-    gone.some((address) => comesWith(route, address)) ||
-    (gone.some((address) => reaches(address, route)) && !staying.some((address) => reaches(address, route)))
-  return new Set(raised.routes.filter((route) => !present.has(routeId(route)) && isGone(route)).map(routeId))
+    out.addresses.some((address) => comesWith(route, address))
+  const isCutOff = (route: Route): boolean =>
+    isOnDev(route, devsOf(sides)) &&
+    route.hops.some(({ gateway, onlink }) => !onlink && gateway !== undefined && out.isCutOff(gateway))
+  return new Set(
+    [
+      ...raised.routes.filter((route) => !present.has(routeId(route)) && isOver(route)),
+      ...[...raised.routes, ...now.routes].filter(isCutOff),
+    ].map(routeId),
+  )
 }
+
+const goneNexthops = ({ raised, now, sides }: Change, { isCutOff }: Outdated): readonly string[] =>
+  [...raised.nexthops, ...now.nexthops]
+    .filter(({ dev, words: [via, gateway, ...rest] }) => {
+      const isOurs = dev !== undefined && devsOf(sides).includes(dev)
+      return isOurs && via === 'via' && !rest.includes('onlink') && isCutOff(gateway ?? '')
+    })
+    .map(nexthopId)
 
 /** Routers advertise them again, or they are ours for a while. */
 const isPassing = (route: Route): boolean => isAdvertised(route) || route.protocol === ownProtocol
@@ -110,11 +128,20 @@ const isPassing = (route: Route): boolean => isAdvertised(route) || route.protoc
 const comesWith = (route: Route, address: Address): boolean =>
   route.source === address.local || prefixRoutes(address).some((own) => routeId(own) === routeId(route))
 
-/** Whether a gateway of the route is in the address's subnet. */
-function reaches({ family, local, peer, prefixLength }: Address, route: Route): boolean {
-  const subnet = { family, text: peer ?? local, prefixLength }
-  return route.hops.some(({ gateway }) => {
-    const ip = gateway === undefined ? undefined : parseIp(gateway)
-    return ip?.family === family && contains(subnet, ip)
-  })
+/** Whether an address that has gone led to a gateway, and nothing that stays does: the kernel would not take a route by it. */
+function cutOffBy(gone: readonly Address[], { raised, now, sides }: Change): (gateway: string) => boolean {
+  const devs = devsOf(sides)
+  const staying = [raised, now].flatMap(({ addresses, routes }) => [
+    ...addresses.filter((address) => devs.includes(address.dev) && !gone.includes(address)).map(subnetOf),
+    ...routes.filter((route) => isOnLink(route, devs, gone)).map(({ dst }) => dst),
+  ])
+  const left = gone.map(subnetOf)
+  return (gateway) =>
+    left.some((subnet) => holds(subnet, gateway)) && !staying.some((dst) => holds(dst, gateway))
 }
+
+const isOnLink = (route: Route, devs: readonly string[], gone: readonly Address[]): boolean =>
+  isOnDev(route, devs) &&
+  route.hops.every(({ gateway }) => gateway === undefined) &&
+  !isKernelsOwn(route) &&
+  !gone.some((address) => comesWith(route, address))

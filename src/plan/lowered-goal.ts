@@ -23,7 +23,7 @@ interface LowerOptions {
 export function loweredGoal(now: NetworkState, { sides, original, raised, at }: LowerOptions): NetworkState {
   const isThere = findLink(now, sides.bridge) !== undefined
   const base = isThere ? original : withoutLink(original, sides.bridge)
-  const carried = carry(now, { sides, raised, at, base, to: 'uplink' })
+  const carried = carry(now, { sides, raised, at, base, to: sides.uplink })
   const isTouched = [routeFilter(base, devsOf(sides)), routeFilter(now, devsOf(sides))]
   // What is on a port goes before the way down begins.
   const isPort = findLink(now, sides.uplink)?.master === sides.bridge

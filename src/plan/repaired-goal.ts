@@ -26,7 +26,7 @@ interface RepairOptions {
  * the uplink is moved, or dropped where the bridge has it. Ports that came since stay.
  */
 export function repairedGoal(now: NetworkState, { sides, raised, at }: RepairOptions): NetworkState {
-  const carried = carry(now, { sides, raised, at, base: raised, to: 'bridge' })
+  const carried = carry(now, { sides, raised, at, base: raised, to: sides.bridge })
   const addresses = arranged(carried.addresses, { now, sides, settled: devsOf(sides) })
   return {
     ...carried,

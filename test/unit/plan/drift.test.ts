@@ -7,7 +7,7 @@ import { makePlan, stepsOf } from '../../../src/plan/planner.ts'
 import { withIndexes } from '../../../src/plan/repaired-goal.ts'
 import { rebase } from '../../../src/plan/rebase.ts'
 import { stepCommand } from '../../../src/report/script.ts'
-import type { Address, Link, NetworkState, Route } from '../../../src/state.ts'
+import type { Address, Link, NetworkState, Nexthop, Route } from '../../../src/state.ts'
 import { address, link, plainHost, prefixRoute, route } from '../../helpers/state.ts'
 
 const sides = { uplink: 'eth0', bridge: 'br0' }
@@ -129,6 +129,20 @@ describe('what was put on the uplink', () => {
     expect(repairGoal(now, then).addresses).toMatchObject([{ dev: 'br0', validUntil: 900 }])
   })
 
+  test('and on the bridge alike is there once, the bridge’s own', () => {
+    const neighbour = (dev: string, mac: string): NetworkState['neighbours'][number] => ({
+      family: 4,
+      dev,
+      dst: '192.168.1.7',
+      mac,
+      proxy: false,
+      router: false,
+    })
+    const now = { ...raised, neighbours: [neighbour('eth0', 'b'), neighbour('br0', 'a')] }
+    expect(repairGoal(now, left).neighbours).toEqual([neighbour('br0', 'a')])
+    expect(lowered(now).neighbours).toEqual([neighbour('eth0', 'a')])
+  })
+
   test('link-local addresses are the kernel’s own matter', () => {
     const goal = repairGoal(withAddresses(address('fe80::9/64', 'eth0')), left)
     expect(goal.addresses.filter(({ local }) => local === 'fe80::9')).toEqual([])
@@ -152,6 +166,14 @@ describe('what went from the bridge', () => {
     const now = withRoutes(withoutRoutes(raised, isDefault4), defaultRoute('192.168.1.2'))
     expect(driftOf(now, left)).toEqual([])
     expect([...gateways(lowered(now))].sort()).toEqual(['192.168.1.2 eth0', 'fd01::1 eth0'])
+  })
+
+  test('nor in the way of another link’s route in its place, but of one with another metric', () => {
+    const others = (metric: number): NetworkState =>
+      withRoutes(withoutRoutes(raised, isDefault4), defaultRoute('192.168.2.1', 'eth1', { metric }))
+    expect(driftOf(others(0), left)).toEqual([])
+    expect([...gateways(lowered(others(0)))].sort()).toEqual(['192.168.2.1 eth1', 'fd01::1 eth0'])
+    expect(gateways(lowered(others(700)))).toContain('192.168.1.1 eth0')
   })
 
   test('an address with another prefix length stands in the place of the first', () => {
@@ -251,6 +273,57 @@ describe('what went from the bridge', () => {
     expect(primaries(repairGoal(now, left))).toEqual(['192.168.1.60'])
     expect(primaries(lowered(now))).toEqual(['192.168.1.50'])
     expect(lowered(now).routes.filter(({ source }) => source === '192.168.1.60')).toEqual([])
+  })
+
+  test('what nothing leads to any more goes with a lease, also where it is still there: routes, next-hop objects, groups', () => {
+    const object = (objectId: number, gateway: string): Nexthop => ({
+      id: objectId,
+      family: 4,
+      dev: 'eth0',
+      group: [],
+      words: ['via', gateway],
+      unknown: [],
+    })
+    const group = (groupId: number, ...ids: readonly number[]): Nexthop => ({
+      ...object(groupId, ''),
+      dev: undefined,
+      words: [],
+      group: ids.map((each) => ({ id: each, weight: 1 })),
+    })
+    const byObject = (dst: string, nhid: number): Route => ({ ...route(dst, 'eth0'), nhid, hops: [] })
+    const onlink = { dev: 'eth0', gateway: '10.3.0.1', viaFamily: undefined, weight: undefined, onlink: true }
+    const host = {
+      ...original,
+      addresses: [leased(at), ...original.addresses],
+      routes: [
+        route('10.11.0.0/16', 'eth0', '10.3.0.1'),
+        { ...route('10.12.0.0/16', 'eth0', '10.3.0.1'), hops: [onlink] },
+        route('10.13.0.0/16', 'eth0', '192.168.1.1'),
+        byObject('10.14.0.0/16', 5),
+        byObject('10.15.0.0/16', 6),
+        byObject('10.16.0.0/16', 7),
+        byObject('10.17.0.0/16', 8),
+        ...original.routes,
+      ],
+      nexthops: [object(5, '10.3.0.1'), object(6, '192.168.1.1'), group(7, 5, 6), group(8, 5)],
+    }
+    const then: Left = { ...left, raised: raise(host) }
+    const now = withoutAddress(then.raised, '10.3.0.5')
+    const told = driftOf(now, then).map((line) => /10\.1\d|nexthop id \d( group.*)?/.exec(line)?.[0])
+    expect(told).toEqual([
+      '10.11',
+      '10.14',
+      '10.17',
+      'nexthop id 7 group 6,1',
+      ...['5', '7 group 5,1/6,1', '8 group 5,1'].map((text) => `nexthop id ${text}`),
+    ])
+    const goal = lowered(now, host, then.raised)
+    const routed = goal.routes.flatMap(({ dst }) => (dst.startsWith('10.1') ? [dst.slice(0, 5)] : []))
+    expect(routed).toEqual(['10.12', '10.13', '10.15', '10.16'])
+    expect(goal.nexthops.map((each) => [each.id, each.group.map((member) => member.id)])).toEqual([
+      [6, []],
+      [7, [6]],
+    ])
   })
 
   test('what went with the bridge was lost, leases too, but for those that have expired', () => {
