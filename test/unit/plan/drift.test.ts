@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import { compare } from '../../../src/plan/compare.ts'
 import { driftOf, repairGoal, strayPorts, type Left } from '../../../src/plan/drift.ts'
 import { raisedGoal } from '../../../src/plan/goals.ts'
 import { loweredGoal } from '../../../src/plan/lowered-goal.ts'
@@ -59,6 +60,22 @@ const gateways = (state: NetworkState): readonly string[] =>
 const second = address('10.1.1.1/24', 'eth0')
 const defaultRoute = (gateway: string, dev = 'br0', more: Partial<Route> = {}): Route =>
   route('default', dev, gateway, more)
+
+test('an address that the kernel made of an advertisement since is not too much, but on a port', () => {
+  const advertised = (dev: string): NetworkState =>
+    withRoutes(
+      withAddresses(
+        address('fd03::50/64', dev, {
+          flags: ['mngtmpaddr'],
+          validUntil: at + 900,
+          preferredUntil: at + 900,
+        }),
+      ),
+      prefixRoute('fd03::/64', dev),
+    )
+  expect(compare(advertised('br0'), raised, sides)).toEqual([])
+  expect(compare(advertised('eth0'), raised, sides)).toHaveLength(2)
+})
 
 test('as brup left it there is no drift, and no step', () => {
   expect(driftOf(raised, left)).toEqual([])
