@@ -13,10 +13,13 @@ export const rankedId = (address: Address): string =>
 /** Made by the kernel from a prefix (RFC 8981), and made anew when it is missed. */
 export const isTemporary = (address: Address): boolean => address.status.includes('temporary')
 
+/** The kernel makes it from an advertised prefix (addrconf_prefix_rcv_add_addr()), at any moment. An old `ip` tells no protocol. */
+export const isAdvertisedAddress = ({ flags, protocol, validUntil }: Address): boolean =>
+  flags.includes('mngtmpaddr') && validUntil !== undefined && (protocol ?? 'kernel_ra') === 'kernel_ra'
+
 /** The kernel makes it by itself, from the link's own identity or from an advertisement. */
 export const isAutomatic = (address: Address): boolean =>
-  isTemporary(address) ||
-  (address.family === 6 && (address.scope === 'link' || (address.protocol?.startsWith('kernel') ?? false)))
+  isTemporary(address) || isAdvertisedAddress(address) || (address.family === 6 && address.scope === 'link')
 
 export const subnetOf = ({ family, local, peer, prefixLength }: Address): string =>
   networkOf({ family, text: peer ?? local, prefixLength })

@@ -9,10 +9,6 @@ import { ownProtocol } from './routes.ts'
  */
 export const isAdvertised = (route: Route): boolean => route.protocol === 'ra'
 
-/** The kernel makes it from an advertised prefix (addrconf_prefix_rcv_add_addr()), at any moment. An old `ip` tells no protocol. */
-export const isAdvertisedAddress = ({ flags, protocol, validUntil }: Address): boolean =>
-  flags.includes('mngtmpaddr') && validUntil !== undefined && (protocol ?? 'kernel_ra') === 'kernel_ra'
-
 const isStopGap = (route: Route): boolean => route.family === 6 && route.protocol === ownProtocol
 
 export const stopGap = (route: Route): Route =>

@@ -1,5 +1,12 @@
 import type { Address, NetworkState, Neighbour, Nexthop, Route, Rule } from '../state.ts'
-import { addressId, isTemporary, moveAddress, rankedId } from './addresses.ts'
+import {
+  addressId,
+  isAdvertisedAddress,
+  isAutomatic,
+  isTemporary,
+  moveAddress,
+  rankedId,
+} from './addresses.ts'
 import { isAdvertised } from './advertised.ts'
 import { nexthopId, neighbourId, ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
@@ -128,10 +135,10 @@ function carriedAddresses(now: NetworkState, options: CarryOptions, gone: Gone):
   const plain = (addresses: readonly Address[]): readonly Address[] =>
     addresses.filter((address) => !isTemporary(address))
   /** On the uplink, link-local ones and those that a router advertised are the kernel's: it makes them on the bridge, too. */
-  const isKernels = ({ dev, family, scope, protocol }: Address): boolean =>
-    dev === sides.uplink &&
-    family === 6 &&
-    (scope === 'link' || (to === sides.bridge && (protocol?.startsWith('kernel') ?? false)))
+  const isKernels = (address: Address): boolean =>
+    address.dev === sides.uplink &&
+    isAutomatic(address) &&
+    (to === sides.bridge || !isAdvertisedAddress(address))
   return carryAll<Address>(
     {
       base: lists.base.map(withoutStatus),

@@ -275,6 +275,12 @@ describe('what went from the bridge', () => {
     expect(goal.routes.filter(isOfOld)).toEqual([])
   })
 
+  test('but not by one that the kernel made of an advertisement', () => {
+    const advertised = address('fd01::99/64', 'br0', { flags: ['mngtmpaddr'], validUntil: at + 900 })
+    const now = withoutAddress(withAddresses(advertised), 'fd01::50')
+    expect(driftOf(now, left)).toEqual(['missing: address fd01::50/64 dev br0'])
+  })
+
   test('no goal has two primaries of one subnet', () => {
     const now = {
       ...withRoutes(raised, prefixRoute('192.168.1.0/24', 'br0', '192.168.1.60')),
