@@ -5,8 +5,8 @@ import { devsOf, type Sides } from './footprint.ts'
 interface ArrangeOptions {
   readonly now: NetworkState
   readonly sides: Sides
-  /** The links on which what is there keeps its place. */
-  readonly settled: readonly string[]
+  /** What keeps its place. */
+  readonly standing: readonly Address[]
 }
 
 /**
@@ -14,12 +14,12 @@ interface ArrangeOptions {
  * use would have to go for a moment. Lifetimes are those of now.
  */
 export function arranged(wanted: readonly Address[], options: ArrangeOptions): readonly Address[] {
-  const { now, sides, settled } = options
+  const { now, sides, standing } = options
   const withLifetime = lifetimes(now, sides)
   return devsOf(sides).flatMap((dev) =>
     ([4, 6] as const).flatMap((family) => {
       const list = wanted.filter((item) => item.dev === dev && item.family === family && !isTemporary(item))
-      return arrangedList(list, settled.includes(dev) ? now.addresses : []).map(withLifetime)
+      return arrangedList(list, standing).map(withLifetime)
     }),
   )
 }

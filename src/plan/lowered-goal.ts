@@ -1,4 +1,5 @@
 import { findLink, type Address, type NetworkState, type Route } from '../state.ts'
+import { addressId, addressTraits, withSecondaries } from './addresses.ts'
 import { arranged } from './arranged.ts'
 import { stopGap } from './advertised.ts'
 import { carry } from './carry.ts'
@@ -25,13 +26,8 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
   const base = isThere ? original : withoutLink(original, sides.bridge)
   const carried = carry(now, { sides, raised, at, base, to: sides.uplink })
   const isTouched = [routeFilter(base, devsOf(sides)), routeFilter(now, devsOf(sides))]
-  // What is on a port goes before the way down begins.
-  const isPort = findLink(now, sides.uplink)?.master === sides.bridge
-  const addresses = arranged(carried.addresses, {
-    now,
-    sides,
-    settled: isPort ? [sides.bridge] : devsOf(sides),
-  })
+  const standing = standingAddresses(now, carried.addresses, sides)
+  const addresses = arranged(carried.addresses, { now, sides, standing })
   return {
     ...carried,
     links: base.links,
@@ -41,6 +37,19 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
       isTouched.some((is) => is(route)) ? stopGap(route) : route,
     ),
   }
+}
+
+/** What is on a port goes before the way down begins, and an IPv4 address with other traits is made anew. */
+function standingAddresses(
+  now: NetworkState,
+  wanted: readonly Address[],
+  { uplink, bridge }: Sides,
+): readonly Address[] {
+  const idOf = (address: Address): string =>
+    `${addressId(address)} ${address.family === 4 ? addressTraits(address) : ''}`
+  const ids = new Set(withSecondaries(wanted).map(idOf))
+  const isPort = findLink(now, uplink)?.master === bridge
+  return now.addresses.filter((address) => !(isPort && address.dev === uplink) && ids.has(idOf(address)))
 }
 
 /** What was a primary on the bridge may be a secondary again, which has no prefix route. */

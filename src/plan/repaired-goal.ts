@@ -27,7 +27,7 @@ interface RepairOptions {
  */
 export function repairedGoal(now: NetworkState, { sides, raised, at }: RepairOptions): NetworkState {
   const carried = carry(now, { sides, raised, at, base: raised, to: sides.bridge })
-  const addresses = arranged(carried.addresses, { now, sides, settled: devsOf(sides) })
+  const addresses = arranged(carried.addresses, { now, sides, standing: now.addresses })
   return {
     ...carried,
     links: repairedLinks(now, raised, sides),

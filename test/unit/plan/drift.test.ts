@@ -138,6 +138,22 @@ describe('what was put on the uplink', () => {
     expect(onUplink(lowered(now))).toEqual(['10.1.1.1', '192.168.1.50', 'fd01::50', 'fe80::1'])
   })
 
+  test('is made anew there, in the order of before, where it became a primary', () => {
+    const host = {
+      ...original,
+      addresses: [
+        address('192.168.1.50/24', 'eth0'),
+        address('192.168.1.51/24', 'eth0', { status: ['secondary'] }),
+      ],
+    }
+    const then = raise(host)
+    const now = {
+      ...withLinks(then, (each) => ({ ...each, master: undefined })),
+      addresses: [address('192.168.1.51/24', 'eth0'), ...then.addresses],
+    }
+    expect(lowered(now, host, then).addresses).toEqual(host.addresses)
+  })
+
   test('a lease that was renewed there lengthens that of the bridge', () => {
     const leased = (dev: string, validUntil: number): Address =>
       address('192.168.1.50/24', dev, { validUntil, preferredUntil: validUntil })
