@@ -132,6 +132,10 @@ export interface Sysctl {
 export const findLink = (state: Pick<NetworkState, 'links'>, name: string): Link | undefined =>
   state.links.find((link) => link.name === name)
 
+/** Whether both states have this very link, not only one of its name. */
+export const isSameLink = (name: string, a: NetworkState, b: NetworkState): boolean =>
+  findLink(a, name)?.index === findLink(b, name)?.index
+
 export const portsOf = (state: NetworkState, bridge: string): readonly Link[] =>
   state.links.filter((link) => link.master === bridge)
 

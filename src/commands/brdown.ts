@@ -79,7 +79,7 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
 /** What the host should have off the bridge. What is on trial is taken back: there is nothing yet to be carried over. */
 function wayDown(now: NetworkState, { original, raised, uplink, bridge }: Journal): NetworkState {
   const sides = { uplink: uplink.name, bridge }
-  return raised === undefined ? original : loweredGoal(now, { sides, original, raised })
+  return raised === undefined ? original : loweredGoal(now, { sides, original, raised, at: bootSeconds() })
 }
 
 const goalDown = (now: NetworkState, journal: Journal, sides: Sides): NetworkState =>

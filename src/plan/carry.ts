@@ -1,70 +1,69 @@
-import type { Address, NetworkState, Nexthop, Route, Rule } from '../state.ts'
-import { addressId, isTemporary, moveAddress } from './addresses.ts'
+import type { Address, NetworkState, Neighbour, Nexthop, Route, Rule } from '../state.ts'
+import {
+  addressId,
+  isAdvertisedAddress,
+  isAutomatic,
+  isTemporary,
+  moveAddress,
+  rankedId,
+} from './addresses.ts'
 import { isAdvertised } from './advertised.ts'
 import { nexthopId, neighbourId, ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { goneForGood, neighbourPlace, type Gone } from './gone.ts'
 import { movedRoute, movedRule, withoutStatus } from './goals.ts'
-import { isKernelsOwn, moveHops, ownProtocol, prefixRoutes, routeId, slotOf } from './routes.ts'
+import { isKernelsOwn, isOnDev, ownProtocol, prefixRoutes, routeId, slotOf } from './routes.ts'
+import { withoutObjects } from './without-link.ts'
 
 interface CarryOptions {
   readonly sides: Sides
   /** When brup committed. */
   readonly raised: NetworkState
+  /** Now, in seconds of CLOCK_BOOTTIME. */
+  readonly at: number
   /** What the goal starts from: the state before brup, or the one when it committed. */
   readonly base: NetworkState
-  /** Where what has come since belongs. */
-  readonly to: 'uplink' | 'bridge'
+  /** The link where what has come since belongs. */
+  readonly to: string
 }
 
 type Carried = Pick<NetworkState, 'addresses' | 'routes' | 'rules' | 'nexthops' | 'neighbours'>
 
 /**
  * The base, less what has gone for good since the commit, plus what has come, wherever of the two sides somebody put it. What
- * was put back on the uplink is not added where the base has it, or has something in its place.
+ * was put back on the uplink is not added where the bridge has it, or has something in its place.
  */
 export function carry(now: NetworkState, options: CarryOptions): Carried {
-  const { sides, raised, base, to } = options
-  const { uplink, bridge } = sides
+  const { sides, raised, base } = options
   const devs = devsOf(sides)
-  const gone = goneForGood(raised, now, sides)
+  const gone = goneForGood(raised, now, options)
   const objects = objectsOn([...base.nexthops, ...now.nexthops], devs)
-  const up = renamed(uplink, bridge)
-  const target = to === 'bridge' ? up : renamed(bridge, uplink)
+  const nexthops = carriedNexthops(now, options, { objects, gone })
+  const ids = new Set(nexthops.map(({ id }) => id))
+  const hasObject = ({ nhid }: Route): boolean => nhid === undefined || !objects.has(nhid) || ids.has(nhid)
   return {
     addresses: carriedAddresses(now, options, gone),
-    routes: carriedRoutes(now, options, gone),
-    rules: carryAll<Rule>(listsOf(now, options, 'rules'), {
+    routes: carriedRoutes(now, options, gone).filter(hasObject),
+    rules: carryAll<Rule>(listsOf(now, options, 'rules'), options, {
       isOurs: (rule) => ruleNames(rule, devs),
       idOf: ruleId,
       placeOf: ruleId,
-      up: (rule) => movedRule(rule, uplink, bridge),
-      target: (rule) => (to === 'bridge' ? movedRule(rule, uplink, bridge) : movedRule(rule, bridge, uplink)),
+      moved: movedRule,
       gone: new Set(),
     }),
-    nexthops: carryAll<Nexthop>(listsOf(now, options, 'nexthops'), {
-      isOurs: ({ id }) => objects.has(id),
-      idOf: nexthopId,
-      placeOf: ({ id }) => String(id),
-      up,
-      target,
-      gone: gone.nexthops,
-    }),
-    neighbours: carryAll(listsOf(now, options, 'neighbours'), {
+    nexthops,
+    neighbours: carryAll<Neighbour>(listsOf(now, options, 'neighbours'), options, {
       isOurs: ({ dev }) => devs.includes(dev),
       idOf: neighbourId,
       placeOf: neighbourPlace,
-      up,
-      target,
+      moved: renamed,
       gone: gone.neighbours,
     }),
   }
 }
 
-const renamed =
-  (from: string, to: string) =>
-  <T extends { readonly dev: string | undefined }>(item: T): T =>
-    item.dev === from ? { ...item, dev: to } : item
+const renamed = <T extends { readonly dev: string | undefined }>(item: T, from: string, to: string): T =>
+  item.dev === from ? { ...item, dev: to } : item
 
 type Lists<T> = Readonly<Record<'base' | 'raised' | 'now', readonly T[]>>
 
@@ -83,51 +82,75 @@ interface Kind<T> {
   readonly idOf: (item: T) => string
   /** What only one can have. */
   readonly placeOf: (item: T) => string
-  readonly up: (item: T) => T
-  readonly target: (item: T) => T
+  readonly moved: (item: T, from: string, to: string) => T
+  /** Ids that they have on the bridge. */
   readonly gone: ReadonlySet<string>
 }
 
-function carryAll<T>({ base, raised, now }: Lists<T>, kind: Kind<T>): readonly T[] {
-  const { isOurs, idOf, placeOf, up, target, gone } = kind
-  const kept = base.filter((item) => !(isOurs(item) && gone.has(idOf(up(item)))))
+function carryAll<T>(
+  { base, raised, now }: Lists<T>,
+  { sides: { uplink, bridge }, to }: CarryOptions,
+  { isOurs, idOf, placeOf, moved, gone }: Kind<T>,
+): readonly T[] {
+  const up = (item: T): T => moved(item, uplink, bridge)
+  const target = to === bridge ? up : (item: T): T => moved(item, bridge, uplink)
+  const isGone = (item: T): boolean => isOurs(item) && gone.has(idOf(up(item)))
+  const isOnUplink = (item: T): boolean => idOf(up(item)) !== idOf(item)
   const atCommit = new Set(raised.map(idOf))
+  const come = now.filter((item) => isOurs(item) && !isGone(item) && !atCommit.has(idOf(item)))
+  const kept = base.filter((item) => !isGone(item))
   const ids = new Set(kept.map(idOf))
-  const places = new Set(kept.map(placeOf))
-  const added = now.flatMap((item) => {
-    if (!isOurs(item) || atCommit.has(idOf(item))) return []
-    const carried = target(item)
-    const isOnUplink = idOf(up(item)) !== idOf(item)
-    return ids.has(idOf(carried)) || (isOnUplink && places.has(placeOf(carried))) ? [] : [carried]
+  const own = come.filter((item) => !isOnUplink(item)).map(target)
+  const places = new Set([...kept, ...own].map(placeOf))
+  return [
+    ...kept,
+    ...own.filter((item) => !ids.has(idOf(item))),
+    ...come
+      .filter(isOnUplink)
+      .map(target)
+      .filter((item) => !places.has(placeOf(item))),
+  ]
+}
+
+/** Groups are left with the members that stay. */
+function carriedNexthops(
+  now: NetworkState,
+  options: CarryOptions,
+  { objects, gone }: { objects: ReadonlySet<number>; gone: Gone },
+): readonly Nexthop[] {
+  const nexthops = carryAll<Nexthop>(listsOf(now, options, 'nexthops'), options, {
+    isOurs: ({ id }) => objects.has(id),
+    idOf: nexthopId,
+    placeOf: ({ id }) => String(id),
+    moved: renamed,
+    gone: gone.nexthops,
   })
-  return [...kept, ...new Map(added.map((item) => [idOf(item), item])).values()]
+  const ids = new Set(nexthops.map(({ id }) => id))
+  return withoutObjects(nexthops, new Set([...objects].filter((id) => !ids.has(id))))
 }
 
 function carriedAddresses(now: NetworkState, options: CarryOptions, gone: Gone): readonly Address[] {
-  const { uplink, bridge } = options.sides
+  const { sides, to } = options
   const lists = listsOf(now, options, 'addresses')
   const plain = (addresses: readonly Address[]): readonly Address[] =>
     addresses.filter((address) => !isTemporary(address))
   /** On the uplink, link-local ones and those that a router advertised are the kernel's: it makes them on the bridge, too. */
-  const isKernels = ({ dev, family, scope, protocol }: Address): boolean =>
-    dev === uplink &&
-    family === 6 &&
-    (scope === 'link' || (options.to === 'bridge' && (protocol?.startsWith('kernel') ?? false)))
-  const up = (address: Address): Address => (address.dev === uplink ? moveAddress(address, bridge) : address)
-  const down = (address: Address): Address =>
-    address.dev === bridge ? moveAddress(address, uplink) : address
+  const isKernels = (address: Address): boolean =>
+    address.dev === sides.uplink &&
+    isAutomatic(address) &&
+    (to === sides.bridge || !isAdvertisedAddress(address))
   return carryAll<Address>(
     {
       base: lists.base.map(withoutStatus),
       raised: plain(lists.raised),
       now: plain(lists.now).filter((address) => !isKernels(address)),
     },
+    options,
     {
-      isOurs: ({ dev }) => devsOf(options.sides).includes(dev),
+      isOurs: ({ dev }) => devsOf(sides).includes(dev),
       idOf: addressId,
       placeOf: addressId,
-      up,
-      target: options.to === 'bridge' ? up : down,
+      moved: (address, from, dev) => (address.dev === from ? moveAddress(address, dev) : address),
       gone: gone.addresses,
     },
   )
@@ -139,13 +162,12 @@ function carriedAddresses(now: NetworkState, options: CarryOptions, gone: Gone):
  */
 function carriedRoutes(now: NetworkState, options: CarryOptions, gone: Gone): readonly Route[] {
   const { raised, base, sides, to } = options
-  const { uplink, bridge } = sides
   const devs = devsOf(sides)
   const isTouched = [routeFilter(base, devs), routeFilter(now, devs)]
-  const old = new Set(raised.addresses.map(addressId))
+  const old = new Set(raised.addresses.map(rankedId))
   const made = new Set(
     now.addresses
-      .filter((address) => old.has(addressId(address)))
+      .filter((address) => old.has(rankedId(address)))
       .flatMap(prefixRoutes)
       .map(routeId),
   )
@@ -153,7 +175,7 @@ function carriedRoutes(now: NetworkState, options: CarryOptions, gone: Gone): re
   const isPut = (route: Route): boolean =>
     atCommit.has(routeId(route)) ||
     !(isAdvertised(route) || route.protocol === ownProtocol || made.has(routeId(route)))
-  const stays = (route: Route): boolean => to === 'bridge' && !route.hops.some(({ dev }) => dev === uplink)
+  const stays = (route: Route): boolean => to === sides.bridge && !isOnDev(route, [sides.uplink])
   const plain = (routes: readonly Route[]): readonly Route[] => routes.filter((route) => !isKernelsOwn(route))
   return carryAll<Route>(
     {
@@ -161,14 +183,13 @@ function carriedRoutes(now: NetworkState, options: CarryOptions, gone: Gone): re
       raised: plain(raised.routes),
       now: plain(now.routes).filter((route) => stays(route) || isPut(route)),
     },
+    options,
     {
       isOurs: (route) =>
         (stays(route) || !isAdvertised(route)) && !isKernelsOwn(route) && isTouched.some((is) => is(route)),
       idOf: routeId,
       placeOf: slotOf,
-      up: (route) => movedRoute(route, uplink, bridge),
-      target: (route) =>
-        to === 'bridge' ? moveHops(route, uplink, bridge) : moveHops(route, bridge, uplink),
+      moved: movedRoute,
       gone: gone.routes,
     },
   )

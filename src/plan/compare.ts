@@ -1,17 +1,18 @@
 import { findLink, type Address, type Link, type NetworkState, type Route } from '../state.ts'
 import { addressWords, nexthopWords, neighbourWords, routeWords, ruleWords } from '../words.ts'
 import { isAdvertised, isUnneeded } from './advertised.ts'
-import { addressId, addressTraits, isTemporary, livesAsLong } from './addresses.ts'
+import { addressId, addressTraits, isAdvertisedAddress, isTemporary, livesAsLong } from './addresses.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
-import { isKernelsOwn, routeId, slotOf } from './routes.ts'
+import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
 
 /** One line that a user can read: `missing: route default via 192.168.1.1 dev eth0`. */
 export type Difference = string
 
 /** What on and about the two links is not as the goal has it. Empty: verified. */
-export function compare(actual: NetworkState, goal: NetworkState, sides: Sides): readonly Difference[] {
+export function compare(seen: NetworkState, goal: NetworkState, sides: Sides): readonly Difference[] {
   const devs = devsOf(sides)
+  const actual = withoutNewlyAdvertised(seen, goal)
   return [
     ...compareLinks(actual, goal, sides),
     ...devs.flatMap((dev) =>
@@ -21,6 +22,27 @@ export function compare(actual: NetworkState, goal: NetworkState, sides: Sides):
     ...compareOthers(actual, goal, devs),
     ...compareSysctls(actual, goal, devs),
   ]
+}
+
+/**
+ * Less the addresses that the kernel has made from an advertisement since the goal was, with their prefix routes. A port gets no
+ * advertisements: what is there was left over.
+ */
+function withoutNewlyAdvertised(actual: NetworkState, goal: NetworkState): NetworkState {
+  const wanted = new Set(goal.addresses.map(addressId))
+  const isNew = (address: Address): boolean =>
+    isAdvertisedAddress(address) &&
+    !wanted.has(addressId(address)) &&
+    findLink(actual, address.dev)?.master === undefined
+  const come = actual.addresses.filter(isNew)
+  if (come.length === 0) return actual
+  const expected = new Set(goal.routes.map(routeId))
+  const made = new Set(come.flatMap(prefixRoutes).map(routeId))
+  return {
+    ...actual,
+    addresses: actual.addresses.filter((address) => !come.includes(address)),
+    routes: actual.routes.filter((route) => expected.has(routeId(route)) || !made.has(routeId(route))),
+  }
 }
 
 function compareLinks(

@@ -12,11 +12,13 @@ export interface Left {
   readonly adopted: boolean
   /** When brup committed. */
   readonly raised: NetworkState
+  /** Now, in seconds of CLOCK_BOOTTIME. */
+  readonly at: number
 }
 
 /** Where the host should be on the bridge. */
-export const repairGoal = (now: NetworkState, { sides, raised }: Left): NetworkState =>
-  rebase(repairedGoal(now, { sides, raised }), now, sides)
+export const repairGoal = (now: NetworkState, { sides, raised, at }: Left): NetworkState =>
+  rebase(repairedGoal(now, { sides, raised, at }), now, sides)
 
 /**
  * What is no longer as brup left it, and can be mended; a line each, none for what was added to the bridge on purpose. Of a bridge

@@ -1,8 +1,10 @@
-import { findLink, type Address, type NetworkState } from '../state.ts'
-import { addressId, inKernelOrder } from './addresses.ts'
+import { findLink, type Address, type NetworkState, type Route } from '../state.ts'
+import { addressId, addressTraits, withSecondaries } from './addresses.ts'
+import { arranged } from './arranged.ts'
 import { stopGap } from './advertised.ts'
 import { carry } from './carry.ts'
 import { devsOf, routeFilter, type Sides } from './footprint.ts'
+import { prefixRoutes, routeId } from './routes.ts'
 import { withoutLink } from './without-link.ts'
 
 interface LowerOptions {
@@ -11,38 +13,50 @@ interface LowerOptions {
   readonly original: NetworkState
   /** When brup committed. */
   readonly raised: NetworkState
+  /** Now, in seconds of CLOCK_BOOTTIME. */
+  readonly at: number
 }
 
 /**
  * The host off the bridge: as it was before, with what has come to the bridge since the commit. What somebody took away is put
  * back, but for what is over or was replaced. An adopted bridge that is gone is not made again.
  */
-export function loweredGoal(now: NetworkState, { sides, original, raised }: LowerOptions): NetworkState {
+export function loweredGoal(now: NetworkState, { sides, original, raised, at }: LowerOptions): NetworkState {
   const isThere = findLink(now, sides.bridge) !== undefined
   const base = isThere ? original : withoutLink(original, sides.bridge)
-  const carried = carry(now, { sides, raised, base, to: 'uplink' })
+  const carried = carry(now, { sides, raised, at, base, to: sides.uplink })
   const isTouched = [routeFilter(base, devsOf(sides)), routeFilter(now, devsOf(sides))]
+  const standing = standingAddresses(now, carried.addresses, sides)
+  const addresses = arranged(carried.addresses, { now, sides, standing })
   return {
     ...carried,
     links: base.links,
     sysctls: base.sysctls,
-    addresses: withLifetimes(carried.addresses, now, sides),
-    routes: carried.routes.map((route) => (isTouched.some((is) => is(route)) ? stopGap(route) : route)),
+    addresses,
+    routes: withoutSecondaries(carried.routes, addresses).map((route) =>
+      isTouched.some((is) => is(route)) ? stopGap(route) : route,
+    ),
   }
 }
 
-/** A lease that was renewed on the bridge lives as long on the uplink. */
-const withLifetimes = (
-  addresses: readonly Address[],
+/** What is on a port goes before the way down begins, and an IPv4 address with other traits is made anew. */
+function standingAddresses(
   now: NetworkState,
+  wanted: readonly Address[],
   { uplink, bridge }: Sides,
-): readonly Address[] => {
-  const present = new Map(now.addresses.map((address) => [addressId(address), address]))
-  return addresses
-    .map((address) => {
-      const actual = present.get(addressId({ ...address, dev: bridge }))
-      if (actual === undefined || address.dev !== uplink) return address
-      return { ...address, validUntil: actual.validUntil, preferredUntil: actual.preferredUntil }
-    })
-    .sort(inKernelOrder)
+): readonly Address[] {
+  const idOf = (address: Address): string =>
+    `${addressId(address)} ${address.family === 4 ? addressTraits(address) : ''}`
+  const ids = new Set(withSecondaries(wanted).map(idOf))
+  const isPort = findLink(now, uplink)?.master === bridge
+  return now.addresses.filter((address) => !(isPort && address.dev === uplink) && ids.has(idOf(address)))
+}
+
+/** What was a primary on the bridge may be a secondary again, which has no prefix route. */
+function withoutSecondaries(routes: readonly Route[], addresses: readonly Address[]): readonly Route[] {
+  const secondaries = addresses.filter(({ status }) => status.includes('secondary'))
+  const gone = new Set(
+    secondaries.flatMap((address) => prefixRoutes({ ...address, status: [] })).map(routeId),
+  )
+  return routes.filter((route) => !gone.has(routeId(route)))
 }

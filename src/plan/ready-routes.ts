@@ -1,8 +1,8 @@
-import { contains, parseIp } from '../names.ts'
 import type { Hop, NetworkState, Route } from '../state.ts'
 import { devsOf, objectsOn, routeFilter, type Sides } from './footprint.ts'
 import type { Direction, Ends } from './ready.ts'
 import {
+  holds,
   isKernelsOwn,
   isOnDev,
   isPerLink,
@@ -74,13 +74,8 @@ function onLink(route: Route, raised: NetworkState, sides: Sides): Route | undef
 }
 
 /** Whether a route of table main leads to a gateway: where another link's does, the kernel refuses `onlink`. */
-function covers({ family, table, dst, hops }: Route, gateway: string): boolean {
-  const [text = '', length = '128'] = dst.split('/')
-  const ip = parseIp(gateway)
-  if (family !== 6 || table !== 'main' || dst === 'default' || hops.length === 0 || ip === undefined)
-    return false
-  return contains({ family, text, prefixLength: Number(length) }, ip)
-}
+const covers = ({ family, table, dst, hops }: Route, gateway: string): boolean =>
+  family === 6 && table === 'main' && hops.length > 0 && holds(dst, gateway)
 
 interface Parts {
   /** All routes of each end, with those that have nothing to do with the two links. */

@@ -1,14 +1,14 @@
-import { networkOf } from '../names.ts'
 import {
-  addressesOf,
   findLink,
+  isSameLink,
   type Address,
   type Link,
   type NetworkState,
   type Route,
   type Sysctl,
 } from '../state.ts'
-import { addressId, inKernelOrder, isTemporary, moveAddress } from './addresses.ts'
+import { addressId, rankedId } from './addresses.ts'
+import { arranged } from './arranged.ts'
 import { carry } from './carry.ts'
 import { devsOf, type Sides } from './footprint.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
@@ -17,24 +17,17 @@ interface RepairOptions {
   readonly sides: Sides
   /** When brup committed. */
   readonly raised: NetworkState
+  /** Now, in seconds of CLOCK_BOOTTIME. */
+  readonly at: number
 }
 
 /**
  * The host on the bridge as brup left it, with what has come to the bridge since. What was lost is put back; what was put back on
  * the uplink is moved, or dropped where the bridge has it. Ports that came since stay.
  */
-export function repairedGoal(now: NetworkState, { sides, raised }: RepairOptions): NetworkState {
-  const carried = carry(now, { sides, raised, base: raised, to: 'bridge' })
-  const addresses = devsOf(sides).flatMap((dev) =>
-    ([4, 6] as const).flatMap((family) => {
-      const wanted = carried.addresses.filter((item) => item.dev === dev && item.family === family)
-      return arranged(
-        wanted.filter((item) => !isTemporary(item)),
-        now,
-        sides,
-      )
-    }),
-  )
+export function repairedGoal(now: NetworkState, { sides, raised, at }: RepairOptions): NetworkState {
+  const carried = carry(now, { sides, raised, at, base: raised, to: sides.bridge })
+  const addresses = arranged(carried.addresses, { now, sides, standing: now.addresses })
   return {
     ...carried,
     links: repairedLinks(now, raised, sides),
@@ -52,9 +45,9 @@ export function repairedGoal(now: NetworkState, { sides, raised }: RepairOptions
  * IPv6, are they those of the commit. The IPv6 MTU follows the link's.
  */
 function repairedSettings(now: NetworkState, raised: NetworkState): NetworkState['sysctls'] {
-  const isOld = (dev: string): boolean => findLink(now, dev)?.index === findLink(raised, dev)?.index
   const present = new Set(now.sysctls.map(({ family, dev }) => `${family} ${dev}`))
-  const isKept = ({ family, dev }: Sysctl): boolean => isOld(dev) && present.has(`${family} ${dev}`)
+  const isKept = ({ family, dev }: Sysctl): boolean =>
+    isSameLink(dev, now, raised) && present.has(`${family} ${dev}`)
   const settings = [...now.sysctls.filter(isKept), ...raised.sysctls.filter((item) => !isKept(item))]
   return settings.filter(({ key }) => key !== 'mtu')
 }
@@ -81,71 +74,16 @@ function repairedLinks(now: NetworkState, raised: NetworkState, { uplink, bridge
   ]
 }
 
-/**
- * In the order that adding the missing ones gives: to put them where they were, those that are in use would have to go for a
- * moment. Lifetimes are those of now; a client that renewed its lease on the uplink counts, too.
- */
-function arranged(
-  wanted: readonly Address[],
-  now: NetworkState,
-  { uplink, bridge }: Sides,
-): readonly Address[] {
-  const actual = (address: Address): Address | undefined =>
-    addressesOf(now, address.dev).find((item) => addressId(item) === addressId(address))
-  const renewed = (address: Address): Address | undefined =>
-    addressesOf(now, uplink).find((item) => addressId(moveAddress(item, bridge)) === addressId(address))
-  const [first] = wanted
-  const place = (address: Address): number =>
-    now.addresses.findIndex((item) => addressId(item) === addressId(address))
-  const kept = wanted
-    .flatMap((address) => {
-      const found = actual(address)
-      return found === undefined
-        ? []
-        : [withLifetime({ ...address, status: statusOf(found) }, found, renewed(address))]
-    })
-    .sort((a, b) => place(a) - place(b))
-  const missing = wanted
-    .filter((address) => actual(address) === undefined)
-    .map((address) => withLifetime(address, address, renewed(address)))
-  if (first?.family === 6) return [...missing, ...kept].sort(inKernelOrder)
-  const isFurther = (address: Address, before: readonly Address[]): boolean =>
-    before.some((other) => subnetOf(other) === subnetOf(address))
-  const added = missing.map((address, index) => ({
-    ...address,
-    status: isFurther(address, [...kept, ...missing.slice(0, index)]) ? ['secondary'] : [],
-  }))
-  return [...kept, ...added].sort(inKernelOrder)
-}
-
-const statusOf = ({ status }: Address): readonly string[] => status.filter((name) => name === 'secondary')
-
-const subnetOf = ({ family, local, peer, prefixLength }: Address): string =>
-  networkOf({ family, text: peer ?? local, prefixLength })
-
-function withLifetime(address: Address, actual: Address, renewed: Address | undefined): Address {
-  const { validUntil, preferredUntil } = actual
-  const isLonger =
-    renewed !== undefined &&
-    validUntil !== undefined &&
-    (renewed.validUntil === undefined || renewed.validUntil > validUntil)
-  return isLonger
-    ? { ...address, validUntil: renewed.validUntil, preferredUntil: renewed.preferredUntil }
-    : { ...address, validUntil, preferredUntil }
-}
-
 /** Those of addresses that were not there at the commit, or were secondaries, and come now. */
 function newPrefixRoutes(
   addresses: readonly Address[],
   now: NetworkState,
   raised: NetworkState,
 ): readonly Route[] {
-  const idOf = (address: Address): string =>
-    `${addressId(address)} ${String(address.status.includes('secondary'))}`
-  const known = new Set(raised.addresses.map(idOf))
+  const known = new Set(raised.addresses.map(rankedId))
   const present = new Set(now.addresses.map(addressId))
   return addresses
-    .filter((address) => !present.has(addressId(address)) && !known.has(idOf(address)))
+    .filter((address) => !present.has(addressId(address)) && !known.has(rankedId(address)))
     .flatMap(prefixRoutes)
 }
 

@@ -1,4 +1,4 @@
-import { networkOf } from '../names.ts'
+import { contains, networkOf, parseIp } from '../names.ts'
 import type { Address, Hop, Route } from '../state.ts'
 
 /**
@@ -33,6 +33,14 @@ const keptByKernel = new Set(['local', 'broadcast', 'anycast', 'multicast'])
 /** Those of table local come and go with addresses and links. */
 export const isKernelsOwn = (route: Route): boolean =>
   route.table === 'local' && route.protocol === 'kernel' && keptByKernel.has(route.type)
+
+/** Whether a subnet or a destination (`10.0.0.0/8`, `10.0.0.1`) holds an address; `default` holds none. */
+export function holds(dst: string, address: string): boolean {
+  const [text = '', length] = dst.split('/')
+  const [network, ip] = [parseIp(text), parseIp(address)]
+  if (network === undefined || ip === undefined) return false
+  return contains({ ...network, prefixLength: Number(length ?? (network.family === 4 ? 32 : 128)) }, ip)
+}
 
 export const isOnDev = (route: Route, devs: readonly string[]): boolean =>
   route.hops.some((hop) => hop.dev !== undefined && devs.includes(hop.dev))

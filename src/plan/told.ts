@@ -2,7 +2,7 @@ import { refusal, usageError } from '../errors.ts'
 import { contains, networkOf, parseIp, type Cidr, type Family, type IpAddress } from '../names.ts'
 import type { Address, NetworkState, Route } from '../state.ts'
 import { routeWords } from '../words.ts'
-import { inKernelOrder } from './addresses.ts'
+import { inKernelOrder, withSecondaries } from './addresses.ts'
 import { isKernelsOwn, isOnDev, prefixRoutes, routeId } from './routes.ts'
 
 /** What the user told brup to use instead of what the uplink has. */
@@ -81,16 +81,6 @@ function isReachable(gateway: string, subnets: readonly Cidr[]): boolean {
 }
 
 const isLinkLocal = ({ family, text }: IpAddress): boolean => family === 6 && /^fe[89ab]/.test(text)
-
-/** IPv4: each further address of a subnet is a secondary of the first. */
-function withSecondaries(addresses: readonly Address[]): readonly Address[] {
-  const subnet = ({ family, local, prefixLength }: Address): string =>
-    networkOf({ family, text: local, prefixLength })
-  return addresses.map((address, index) => {
-    const isFurther = addresses.slice(0, index).some((other) => subnet(other) === subnet(address))
-    return address.family === 4 && isFurther ? { ...address, status: ['secondary'] } : address
-  })
-}
 
 function newAddress(cidr: Cidr, dev: string): Address {
   return {

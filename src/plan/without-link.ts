@@ -21,8 +21,10 @@ export function withoutLink(state: NetworkState, dev: string): NetworkState {
 }
 
 /** Next-hop objects go with their link, members leave their groups, and a group without members goes too. */
-export function nexthopsWithout(nexthops: readonly Nexthop[], dev: string): readonly Nexthop[] {
-  const gone = new Set(nexthops.filter((nexthop) => nexthop.dev === dev).map(({ id }) => id))
+export const nexthopsWithout = (nexthops: readonly Nexthop[], dev: string): readonly Nexthop[] =>
+  withoutObjects(nexthops, new Set(nexthops.filter((nexthop) => nexthop.dev === dev).map(({ id }) => id)))
+
+export function withoutObjects(nexthops: readonly Nexthop[], gone: ReadonlySet<number>): readonly Nexthop[] {
   return nexthops.flatMap((nexthop) => {
     const group = nexthop.group.filter(({ id }) => !gone.has(id))
     const isEmptied = nexthop.group.length > 0 && group.length === 0

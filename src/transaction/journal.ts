@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { codeOf, messageOf, refusal } from '../errors.ts'
-import { bootId } from '../kernel/clock.ts'
+import { bootId, bootSeconds } from '../kernel/clock.ts'
 import type { Left } from '../plan/drift.ts'
 import { withIndexes } from '../plan/repaired-goal.ts'
 import { findLink, type NetworkState } from '../state.ts'
@@ -45,7 +45,9 @@ export type Journal = v.InferOutput<typeof journalSchema>
 
 /** What a brup that committed left behind. */
 export const leftBy = ({ id, adopted, bridge, uplink, raised }: Journal): Left | undefined =>
-  raised === undefined ? undefined : { sides: { uplink: uplink.name, bridge }, id, adopted, raised }
+  raised === undefined
+    ? undefined
+    : { sides: { uplink: uplink.name, bridge }, id, adopted, raised, at: bootSeconds() }
 
 /** With the indexes of links that were made, or plugged in, anew. */
 export function asOfNow(journal: Journal, now: NetworkState): Journal {

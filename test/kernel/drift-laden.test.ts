@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 
+import { advertise } from '../helpers/advertise.ts'
+import { startWith } from '../helpers/at-switch.ts'
 import { driftOf, inRaisedLab, lowered, shell } from '../helpers/laden.ts'
 import { reachableSoon } from '../helpers/soon.ts'
-import { holdTap, linkOf, ok, run } from '../helpers/tap.ts'
+import { holdTap, inLab, linkOf, ok, run, until } from '../helpers/tap.ts'
 import type { Lab } from '../lab/lab.ts'
 import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
 
@@ -157,6 +159,71 @@ describe('is undone by brdown alone', () => {
       expect([exit, stderr]).toEqual([0, ''])
       expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
       await expectReachable(lab)
+    })
+  })
+})
+
+describe('what has come or gone for good is no hindrance', () => {
+  const defaults = (lab: Lab): Promise<string> => shell(lab, 'ip route show default')
+
+  test.each(['brup', 'brdown'])('a running lease that was flushed comes back: %s', async (command) => {
+    await inLab(async (lab) => {
+      await lab.ip('host', 'addr change 192.168.1.50/24 dev eth0 valid_lft 3600 preferred_lft 3600')
+      await ok(lab, 'brup')
+      await shell(lab, 'ip addr flush dev br0')
+      await ok(lab, command)
+      await expectReachable(lab)
+      const dev = command === 'brup' ? 'br0' : 'eth0'
+      expect(await shell(lab, `ip -4 addr show dev ${dev}`)).toMatch(
+        /192\.168\.1\.50\/24 .*\n +valid_lft 3[56]/,
+      )
+    })
+  })
+
+  test.each(['brdown', 'brup'])('an address that was renumbered within its subnet: %s', async (command) => {
+    await inRaisedLab(async (lab) => {
+      await shell(
+        lab,
+        'sysctl -qw net.ipv4.conf.all.promote_secondaries=1; ip addr del 192.168.1.51/24 dev br0;' +
+          'ip addr add 192.168.1.60/24 dev br0; ip addr del 192.168.1.50/24 dev br0',
+      )
+      await ok(lab, command)
+      if (command === 'brup') await ok(lab, 'brdown')
+      expect(await shell(lab, "ip -o -4 addr show dev eth0 | awk '{ print $4 }'")).toBe(
+        '10.9.0.1/24\n192.168.1.60/24\n',
+      )
+    })
+  })
+
+  test('a default route that a VPN replaced', async () => {
+    await inRaisedLab(async (lab) => {
+      await shell(
+        lab,
+        'ip link add vpn0 type veth peer name vpn9; ip link set vpn9 up; ip addr add 10.66.0.1/24 dev vpn0; ip link set vpn0 up;' +
+          'ip route replace default via 10.66.0.2 dev vpn0',
+      )
+      expect(await ok(lab, 'brup')).toBe('br0 is up already, with the uplink eth0\n')
+      await ok(lab, 'brdown')
+      expect(await defaults(lab)).toBe('default via 10.66.0.2 dev vpn0 \n')
+    })
+  })
+
+  test.each([
+    ['brup', 'br0'],
+    ['brdown', 'eth0'],
+  ])('a prefix that a router advertises in the middle of %s', async (command, dev) => {
+    await inLab(async (lab) => {
+      if (command === 'brdown') await ok(lab, 'brup')
+      const router = await advertise(lab, 'fd03::', '/run/advertise')
+      const { exited } = await startWith(lab, command, {
+        script: '(sleep 0.02; touch /run/advertise) &',
+      })
+      expect(await exited).toMatchObject({ exit: 0 })
+      await until('an address of the prefix', async () =>
+        (await shell(lab, `ip -6 addr show dev ${dev}`)).includes('inet6 fd03::'),
+      )
+      router.kill('SIGKILL')
+      await router.exited
     })
   })
 })

@@ -15,7 +15,7 @@ const text = (steps: readonly Step[]): readonly string[] => steps.map((step) => 
 const planUp = (before: NetworkState): Plan => makePlan(before, raisedGoal(before, { sides, id }), sides)
 const planDown = (original: NetworkState): Plan => {
   const raised = raisedGoal(original, { sides, id })
-  const goal = rebase(loweredGoal(raised, { sides, original, raised }), raised, sides)
+  const goal = rebase(loweredGoal(raised, { sides, original, raised, at: 0 }), raised, sides)
   return makePlan(raised, goal, sides)
 }
 const up = (before: NetworkState): readonly string[] => text(stepsOf(planUp(before)))
