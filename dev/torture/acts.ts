@@ -115,6 +115,6 @@ export const setUp = (fault: Fault, scene: Scene): Promise<boolean> =>
 /** The run directory is as it was, and what a foreign process left is gone. */
 export const undoing = [
   'mount -o remount,rw /run/qemu-tap-hooks; rm -f /run/qemu-tap-hooks/filler',
-  'for d in lo eth0 br0; do ip addr flush dev $d to 10.99.0.0/16; ip addr flush dev $d to fd9f::/16; done',
+  'for d in lo eth0 eth1 br0; do ip addr flush dev $d to 10.99.0.0/16; ip addr flush dev $d to fd9f::/16; done',
   'ip link del ft0; ip route flush table all root 10.99.0.0/16; ip -6 route flush table all root fd9f::/16',
 ].join('; ')

@@ -10,7 +10,21 @@ import { withoutLink } from './without-link.ts'
  * Where both stand in one ordered slot, the goal's order holds for what is still there. On an uplink that was taken out
  * of the machine there can be nothing.
  */
-export function rebase(wanted: NetworkState, now: NetworkState, sides: Sides): NetworkState {
+export const rebase = (wanted: NetworkState, now: NetworkState, sides: Sides): NetworkState =>
+  rebaseOn(now, wanted, { sides, isRollback: false })
+
+/**
+ * The same for the state before a change that failed. To order a slot, a change takes the routes of others out of it for a moment:
+ * where it died then, they are put back, too.
+ */
+export const rebaseForRollback = (before: NetworkState, now: NetworkState, sides: Sides): NetworkState =>
+  rebaseOn(now, before, { sides, isRollback: true })
+
+function rebaseOn(
+  now: NetworkState,
+  wanted: NetworkState,
+  { sides, isRollback }: { sides: Sides; isRollback: boolean },
+): NetworkState {
   const goal = findLink(now, sides.uplink) === undefined ? withoutLink(wanted, sides.uplink) : wanted
   const devs = devsOf(sides)
   const isOurs = (dev: string | undefined): boolean => dev !== undefined && devs.includes(dev)
@@ -21,7 +35,7 @@ export function rebase(wanted: NetworkState, now: NetworkState, sides: Sides): N
       ...now.addresses.filter(({ dev }) => !isOurs(dev)),
       ...goal.addresses.filter(({ dev }) => isOurs(dev)),
     ],
-    routes: rebaseRoutes(goal, now, devs),
+    routes: rebaseRoutes(goal, now, { devs, isRollback }),
     rules: rebaseRules(goal, now, devs),
     nexthops: [
       ...now.nexthops.filter(({ id }) => !objects.has(id)),
@@ -58,18 +72,31 @@ function rebaseLinks(
   return target === undefined ? others : [...others, target]
 }
 
-function rebaseRoutes(goal: NetworkState, now: NetworkState, devs: readonly string[]): readonly Route[] {
+function rebaseRoutes(
+  goal: NetworkState,
+  now: NetworkState,
+  { devs, isRollback }: { devs: readonly string[]; isRollback: boolean },
+): readonly Route[] {
   const isOursThen = routeFilter(goal, devs)
   const isOursNow = routeFilter(now, devs)
   const rest = now.routes.filter((route) => !isOursNow(route))
   const present = new Set(rest.map(routeId))
   const touched = new Set(goal.routes.filter(isOursThen).map(slotOf))
   const kept = withStopGaps(goal.routes, now.routes).filter(
-    (route) => touched.has(slotOf(route)) && (isOursThen(route) || present.has(routeId(route))),
+    (route) =>
+      touched.has(slotOf(route)) &&
+      (isOursThen(route) || present.has(routeId(route)) || (isRollback && canStand(route, now))),
   )
   const done = new Set(kept.map(routeId))
   return [...kept, ...rest.filter((route) => !done.has(routeId(route)))]
 }
+
+/** Its links are up, and its source is there. */
+const canStand = ({ family, hops, source, nhid }: Route, now: NetworkState): boolean =>
+  family === 4 &&
+  nhid === undefined &&
+  hops.every(({ dev }) => dev === undefined || findLink(now, dev)?.up === true) &&
+  (source === undefined || now.addresses.some(({ local }) => local === source))
 
 function rebaseRules(goal: NetworkState, now: NetworkState, devs: readonly string[]): readonly Rule[] {
   const rest = now.rules.filter((rule) => !ruleNames(rule, devs))

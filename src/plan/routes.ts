@@ -59,7 +59,8 @@ export const isPerLink = (route: Route): boolean =>
 
 /**
  * The prefix routes that the kernel makes for an address: fib_add_ifaddr() in net/ipv4/fib_frontend.c,
- * inet6_addr_add() in net/ipv6/addrconf.c; the one to an IPv6 peer comes whatever the flags (__ipv6_ifa_notify()).
+ * inet6_addr_add() in net/ipv6/addrconf.c; the one to an IPv6 peer comes whatever the flags, and
+ * without the address's lifetime (__ipv6_ifa_notify()).
  */
 export const prefixRoutes = (address: Address): readonly Route[] =>
   address.family === 4 ? ipv4PrefixRoutes(address) : ipv6PrefixRoutes(address)
@@ -77,7 +78,10 @@ function ipv6PrefixRoutes(address: Address): readonly Route[] {
   const { local, peer, prefixLength } = address
   const own = networkOf({ family: 6, text: local, prefixLength })
   const far = peer === undefined ? [] : [networkOf({ family: 6, text: peer, prefixLength: 128 })]
-  return [...(hasNoPrefixRoute(address) ? [] : [own]), ...far].map((dst) => prefixRoute(address, dst))
+  return [
+    ...(hasNoPrefixRoute(address) ? [] : [prefixRoute(address, own)]),
+    ...far.map((dst) => ({ ...prefixRoute(address, dst), expiresAt: undefined })),
+  ]
 }
 
 const hasNoPrefixRoute = ({ flags }: Address): boolean => flags.includes('noprefixroute')

@@ -4,7 +4,7 @@ import { isFooted, withoutRoomMaking } from '../plan/footing.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { readMark, temporaryNameOf } from '../plan/marks.ts'
 import { makePlan, stepsOf, type Plan } from '../plan/planner.ts'
-import { rebase } from '../plan/rebase.ts'
+import { rebaseForRollback } from '../plan/rebase.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { applySteps, type ApplyOptions } from './apply.ts'
 import type { Journal } from './journal.ts'
@@ -38,7 +38,7 @@ export async function rollBack(
     try {
       const sides = await sidesNow(journal, before)
       const now = await observeSides(sides)
-      const goal = rebase(before, now, sides)
+      const goal = rebaseForRollback(before, now, sides)
       const plan = makePlan(now, goal, sides)
       if (stepsOf(plan).length === 0 && compare(now, goal, sides).length === 0)
         return { differences: [], refusals }
