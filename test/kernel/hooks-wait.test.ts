@@ -5,7 +5,6 @@ import { describe, expect, test } from 'vitest'
 import type { Lab } from '../lab/lab.ts'
 import type { Running } from '../lab/start.ts'
 import { holdLock } from '../helpers/held-lock.ts'
-import { resume } from '../helpers/resume.ts'
 import { bin, inLab, linkOf, ok, run } from '../helpers/tap.ts'
 
 /** qemu-ifup while a brup or a brdown is at work: it waits, and never says that a tap is on a bridge when it is not. */
@@ -65,7 +64,7 @@ describe('qemu-ifup waits', () => {
       await said(raising, 'ip link')
       raising.kill('SIGSTOP')
       const hook = await waiting(lab)
-      resume(raising)
+      raising.resume()
       expect([(await raising.exited).exit, (await hook.exited).exit]).toEqual([0, 0])
       expect(await master(lab)).toBe('br0')
     })

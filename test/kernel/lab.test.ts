@@ -188,3 +188,12 @@ test('orphans do not stay as zombies: process 1 of the lab reaps them', async ()
     expect(states.trim()).toBe('0')
   })
 })
+
+test('a lab closes with a stopped program in it', async () => {
+  const lab = await openLab()
+  const running = await lab.start('host', ['sleep', '1000'])
+  running.kill('SIGSTOP')
+  await delay(300)
+  await lab.close()
+  expect((await running.exited).exit).toBe(137)
+})

@@ -38,6 +38,16 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     const text = typeof lines === 'string' ? lines : lines.join('\n')
     return ok(node, ['ip', '-batch', '-'], { input: `${text}\n` })
   }
-  const start: Lab['start'] = (node, argv, runOptions = {}) => startIn(keeper, node, argv, runOptions)
-  return { dir: keeper.dir, asUser, run, ok, ip, start, close: keeper.close }
+  const started: Running[] = []
+  const start: Lab['start'] = async (node, argv, runOptions = {}) => {
+    const running = await startIn(keeper, node, argv, runOptions)
+    started.push(running)
+    return running
+  }
+  const close: Lab['close'] = () => {
+    // A stopped nsenter would never see that its child is dead, and the namespaces last as long as that is not seen.
+    for (const running of started) running.resume()
+    return keeper.close()
+  }
+  return { dir: keeper.dir, asUser, run, ok, ip, start, close }
 }

@@ -28,6 +28,8 @@ export interface Running {
   readonly closed: Promise<void>
   /** Signals the program itself; false when it has ended. */
   readonly kill: (signal?: NodeJS.Signals) => boolean
+  /** Wakes a stopped program: nsenter stops itself when its child is stopped, and wakes the child when it is woken. */
+  readonly resume: () => void
 }
 
 // Holds the program back until its pid is known, so that `pid` is right however soon the program ends.
@@ -123,5 +125,8 @@ export async function startIn(
     exited,
     closed,
     kill,
+    resume: () => {
+      child.kill('SIGCONT')
+    },
   }
 }
