@@ -62,9 +62,12 @@ async function leftAfter(scene: Scene, places: readonly Place[]): Promise<Ending
 /** What a foreign process left was there at the commit: without it the bridge has drifted, and brdown would put it back. */
 const isForeign = (journal: string): boolean => /"(fd9f:|10\.99\.)/.test(journal)
 
+const takeTapsOff = ({ agent }: Scene): Promise<boolean> =>
+  agent.try(`for t in ${taps.join(' ')}; do ip link set $t nomaster; ip link set $t down; done`)
+
 /** The state that a case starts from. Throws when it cannot be reached without a fault. */
 async function arrive(scene: Scene, { from, guests }: Move): Promise<void> {
-  await scene.agent.try(`for t in ${taps.join(' ')}; do ip link set $t nomaster; ip link set $t down; done`)
+  await takeTapsOff(scene)
   if (isForeign(await journals(scene.lab))) {
     await typed(scene, 'brdown --force')
     await scene.agent.try(undoing)
@@ -74,6 +77,8 @@ async function arrive(scene: Scene, { from, guests }: Move): Promise<void> {
     const left = (await leftAfter(scene, [from]))[from]
     if (exit !== 0 || left.length > 0)
       throw new Error([`cannot be ${from}: exit ${exit}: ${stderr}`, ...left.slice(0, 6)].join('\n'))
+    // brup attaches those that the case before it left listed as detached.
+    await takeTapsOff(scene)
   }
   if (guests) for (const tap of taps.slice(0, 2)) await scene.lab.ok('host', [bin('qemu-ifup'), tap])
 }

@@ -15,6 +15,7 @@ import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import { runChange } from '../transaction/change.ts'
 import { asOfNow, deleteJournal, leftBy, type Journal } from '../transaction/journal.ts'
+import { forgetDetached } from '../transaction/detached-taps.ts'
 import { guestsOn, guestTexts } from '../transaction/guests.ts'
 import { takeBackPending } from '../transaction/recover.ts'
 import { observeQuiet, observeSides } from '../transaction/verify.ts'
@@ -45,7 +46,8 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   const sides = { uplink: journal.uplink.name, bridge }
   const found = await observeQuiet(sides)
   refuseStranger(found, journal)
-  const guests = guestTexts(guestsOn(found, sides, journal.original))
+  const ports = guestsOn(found, sides, journal.original)
+  const guests = guestTexts(ports)
   if (guests.length > 0 && !args.force)
     throw new CommandError('refused', `${bridge} still has guests`, {
       hint: 'end them, or take their taps away with --force',
@@ -71,6 +73,7 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
       deleteJournal(runDir, bridge)
     },
   })
+  forgetDetached(runDir, bridge, ports)
   for (const guest of guests) session.say(`taken off ${bridge}: ${guest}`)
   for (const line of [...takenOut(found, sides), ...losses]) session.say(line)
   return loweredOutcome([...mending, ...steps], sides, losses)

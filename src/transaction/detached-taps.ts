@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { bootId } from '../kernel/clock.ts'
-import type { Link } from '../state.ts'
+import { findLink, type Link } from '../state.ts'
 import { namespaceInode } from './run-dir.ts'
 
 /** The taps that went with a bridge when it was taken back under them: the next brup attaches them again. */
@@ -41,7 +41,11 @@ export function rememberDetached(runDir: string, bridge: string, links: readonly
   const taps = links.filter(({ kind }) => kind === 'tun').map(({ name, index }) => ({ name, index }))
   if (taps.length === 0) return
   const others = read(runDir, bridge).filter((old) => !taps.some(({ name }) => name === old.name))
-  const file = { schema: 1, bootId: bootId(), namespace: namespaceInode(), taps: [...others, ...taps] }
+  write(runDir, bridge, [...others, ...taps])
+}
+
+function write(runDir: string, bridge: string, taps: readonly Tap[]): void {
+  const file = { schema: 1, bootId: bootId(), namespace: namespaceInode(), taps }
   const path = pathOf(runDir, bridge)
   try {
     fs.writeFileSync(`${path}.new`, JSON.stringify(file), { mode: 0o644 })
@@ -51,6 +55,12 @@ export function rememberDetached(runDir: string, bridge: string, links: readonly
   }
 }
 
-export const forgetDetached = (runDir: string, bridge: string): void => {
-  fs.rmSync(pathOf(runDir, bridge), { force: true })
+/** These taps, or all, are not to be attached again. */
+export function forgetDetached(runDir: string, bridge: string, links?: readonly Link[]): void {
+  const rest =
+    links === undefined
+      ? []
+      : read(runDir, bridge).filter(({ name }) => findLink({ links }, name) === undefined)
+  if (rest.length > 0) write(runDir, bridge, rest)
+  else fs.rmSync(pathOf(runDir, bridge), { force: true })
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
 import { expectEnding, expectUntouched } from '../helpers/refused.ts'
-import { holdTap, inLab, linkOf, ok, run, until } from '../helpers/tap.ts'
+import { bin, holdTap, inLab, linkOf, ok, run, until } from '../helpers/tap.ts'
 
 /** What brdown refuses and what it does not, and brup of a bridge that is up. */
 
@@ -49,6 +49,27 @@ describe('guests', () => {
           .filter((line) => !/\btap0\b/.test(line))
           .join('\n')
       expect(diffSnapshots(rest(before), rest(await snapshot(lab)))).toEqual([])
+    })
+  })
+
+  test('that --force takes off are no longer listed as taken from an earlier bridge', async () => {
+    await inLab(async (lab) => {
+      const { running } = await holdTap(lab, 'tap0')
+      const trial = await lab.start('host', [bin('brup'), '--try', '2'])
+      await until('the trial has begun', () => Promise.resolve(trial.stderr().includes('is on trial')))
+      await ok(lab, 'qemu-ifup tap0')
+      expect((await trial.exited).exit).toBe(1)
+      const list = '/run/qemu-tap-hooks/*/detached-br0.json'
+      await lab.ok('host', ['sh', '-c', `cp ${list} /run/list`])
+      await ok(lab, 'brup')
+      expect((await linkOf(lab, 'tap0'))?.master).toBe('br0')
+      // A hook puts its tap back by itself, too, and knows nothing of the list.
+      await lab.ok('host', ['sh', '-c', 'cp /run/list "$(ls -d /run/qemu-tap-hooks/*/)detached-br0.json"'])
+      await ok(lab, 'brdown --force')
+      expect(await ok(lab, 'brstatus')).toBe('br0: not there\n')
+      expect((await run(lab, 'brup')).stderr).toBe('')
+      expect((await linkOf(lab, 'tap0'))?.master).toBeUndefined()
+      running.kill()
     })
   })
 
