@@ -81,7 +81,9 @@ const devOf = (route: Route): readonly string[] => route.hops.flatMap(({ dev }) 
 
 /**
  * Settings that make a side safe to fill: no duplicate address detection, no link-local address of the kernel's
- * own making, and routes that wait for carrier. They come before the addresses; all others when the rest is done.
+ * own making, and routes that wait for carrier. They come before the addresses, and so do all others of a link that is
+ * yet to go up: where forwarding is turned on in the moment in which an address becomes usable, the kernel may join its
+ * anycast group twice, and leave it once (dev_forward_change(), addrconf_dad_completed()).
  */
 const guards: Readonly<Record<string, string>> = {
   accept_dad: '0',
@@ -111,7 +113,8 @@ function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge 
   const start = { ...from, sysctls: [...quieted, ...from.sysctls] }
   const wanted = to.sysctls.filter(({ dev }) => dev === uplink || dev === bridge)
   const writes = wanted.filter((item) => valueBefore(start, item, created) !== item.value)
-  const isFirst = (item: Sysctl): boolean => item.dev === created?.name || guards[item.key] === item.value
+  const isFirst = ({ dev, key, value }: Sysctl): boolean =>
+    dev === created?.name || guards[key] === value || (isRising(dev) && guards[key] === undefined)
   const sorted = [...writes].sort((a, b) => Number(early.includes(b.key)) - Number(early.includes(a.key)))
   const steps = (items: readonly Sysctl[]): readonly Step[] => [
     ...items.filter(({ key }) => key !== genMode).map((sysctl): Step => ({ op: 'sysctl.set', sysctl })),

@@ -45,6 +45,21 @@ describe('a plain host', () => {
   })
 })
 
+test('a bridge that was there gets its settings before its addresses', () => {
+  const before = plainHost()
+  const setting = (dev: string, value: string) => ({ family: 6, dev, key: 'forwarding', value }) as const
+  const bridge = link('br0', { index: 9, kind: 'bridge', up: false, carrier: false })
+  const own = before.sysctls.filter(({ dev }) => dev === 'eth0').map((item) => ({ ...item, dev: 'br0' }))
+  const lines = up({
+    ...before,
+    links: [...before.links, bridge],
+    sysctls: [...before.sysctls, ...own, setting('eth0', '1'), setting('br0', '0')],
+  })
+  const at = (words: string): number => lines.findIndex((line) => line.includes(words))
+  expect(at('ipv6/conf/br0/forwarding=1')).toBeGreaterThan(-1)
+  expect(at('ipv6/conf/br0/forwarding=1')).toBeLessThan(at('addr add'))
+})
+
 describe('routes that share a slot', () => {
   test('another link with the same prefix keeps its place behind the uplink', () => {
     const before = plainHost()
