@@ -22,7 +22,14 @@ export interface Campaign {
 const groupSize = 10
 const groupOf = (number: number): number => Math.floor((number - 1) / groupSize)
 
-const nothing: Finding = { hit: false, ends: [], settledAfter: 0, outages: { 4: 0, 6: 0 }, problems: [] }
+const nothing: Finding = {
+  hit: false,
+  ends: [],
+  settledAfter: 0,
+  outages: { 4: 0, 6: 0 },
+  problems: [],
+  trace: [],
+}
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

@@ -13,6 +13,7 @@ import type { Outages } from './probe.ts'
 import { watchdogs } from './processes.ts'
 import { taps, view, type Scene } from './scene.ts'
 import { ipFault, strike } from './strike.ts'
+import { traced } from './trace.ts'
 import {
   judgeHook,
   judgeNext,
@@ -33,6 +34,8 @@ export interface Finding {
   readonly outages: Outages
   /** Empty: restored. */
   readonly problems: readonly string[]
+  /** What the network said of itself while it was silent. */
+  readonly trace: readonly string[]
 }
 
 /** How long the network may take until it is as it should be, in milliseconds. */
@@ -168,6 +171,8 @@ export async function playCase(scene: Scene, played: Case): Promise<Finding> {
   const last = following.at(-1) ?? following[0]
   const over = Date.now()
   const outages = await scene.probe.longest(isRude(fault) ? over : from, Date.now())
+  const silences = judgeOutages(outages)
+  const trace = silences.length > 0 ? await traced(scene) : []
   scene.faulty.open()
   return {
     hit,
@@ -177,11 +182,12 @@ export async function playCase(scene: Scene, played: Case): Promise<Finding> {
     ],
     settledAfter,
     outages,
+    trace,
     problems: [
       ...strays,
       ...judgeNext(last, fault, scene.state.adopted),
       ...(hook === undefined ? [] : judgeHook(await (await hook)(), next === 'brdown --force')),
-      ...judgeOutages(outages),
+      ...silences,
       ...(last.exit === 4 ? [] : await reachable(scene.lab)),
       ...(last.exit === 0 ? await leftOvers(scene, placeOf(last.line)) : []),
     ],
