@@ -33,8 +33,7 @@ const linkNameFault = (text: string): string | undefined => {
   if (text.includes('%')) return 'holds a %, which the kernel reads as a pattern'
   if (/[/:\s]/u.test(text)) return 'holds a blank, a slash or a colon'
   if (/["'#\\]/u.test(text) || text.startsWith('-')) return 'holds what `ip -batch` reads as syntax'
-  // eslint-disable-next-line no-control-regex -- control bytes are what is refused here
-  if (/[\u0000-\u001f\u007f]/u.test(text)) return 'holds a control character'
+  if (/\p{Cc}/u.test(text)) return 'holds a control character'
   return undefined
 }
 

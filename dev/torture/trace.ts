@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import type { Scene } from './scene.ts'
 
 const questions = {
@@ -13,6 +15,6 @@ export async function traced({ lab }: Scene): Promise<readonly string[]> {
   }
   const both = async (): Promise<readonly string[]> => [await look('host'), await look('router')]
   const first = await both()
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await delay(1000)
   return [...first, ...(await both())]
 }

@@ -82,8 +82,8 @@ const devOf = (route: Route): readonly string[] => route.hops.flatMap(({ dev }) 
 /**
  * Settings that make a side safe to fill: no duplicate address detection, no link-local address of the kernel's
  * own making, and routes that wait for carrier. They come before the addresses, and so do all others of a link that is
- * yet to go up: where forwarding is turned on in the moment in which an address becomes usable, the kernel may join its
- * anycast group twice, and leave it once (dev_forward_change(), addrconf_dad_completed()).
+ * yet to go up: IPv6 forwarding that was turned on right after the addresses was seen to leave a user of an anycast group behind
+ * (/proc/net/anycast6), after which the next address of that prefix gets no anycast route.
  */
 const guards: Readonly<Record<string, string>> = {
   accept_dad: '0',
@@ -91,7 +91,6 @@ const guards: Readonly<Record<string, string>> = {
   ignore_routes_with_linkdown: '1',
 }
 
-/** Keys whose write has an effect on another key come before it: stable_secret sets addr_gen_mode to 2. */
 /**
  * Set by netlink, which only sets it (inet6_set_link_af()); written under /proc/sys the kernel makes a link-local
  * address at once. The words are iproute2's for IN6_ADDR_GEN_MODE_*.
@@ -99,6 +98,7 @@ const guards: Readonly<Record<string, string>> = {
 const genMode = 'addr_gen_mode'
 const modes = ['eui64', 'none', 'stable_secret', 'random']
 
+/** Keys whose write has an effect on another key come before it: stable_secret sets addr_gen_mode to 2. */
 const early = ['stable_secret']
 
 function convergeSysctls(from: NetworkState, to: NetworkState, { uplink, bridge }: Sides): Share {

@@ -55,12 +55,15 @@ function write(runDir: string, bridge: string, taps: readonly Tap[]): void {
   }
 }
 
-/** These taps, or all, are not to be attached again. */
+/** These taps, or all, are not to be attached again. Where that cannot be written they are: no reason to fail what is done. */
 export function forgetDetached(runDir: string, bridge: string, links?: readonly Link[]): void {
-  const rest =
-    links === undefined
-      ? []
-      : read(runDir, bridge).filter(({ name }) => findLink({ links }, name) === undefined)
+  const isKept = ({ name }: Tap): boolean => links !== undefined && findLink({ links }, name) === undefined
+  const rest = read(runDir, bridge).filter(isKept)
   if (rest.length > 0) write(runDir, bridge, rest)
-  else fs.rmSync(pathOf(runDir, bridge), { force: true })
+  else
+    try {
+      fs.rmSync(pathOf(runDir, bridge), { force: true })
+    } catch {
+      // A run directory that is read-only.
+    }
 }
