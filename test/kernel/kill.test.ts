@@ -63,10 +63,14 @@ const waits = [
 
 const killing = {
   command: 'kill -9 $pid',
-  /** Both at one moment: the command is stopped while its watchdog is looked for. */
+  /**
+   * Both at one moment: the command is stopped while its watchdog is looked for, among all processes: a list of children lacks one
+   * now and then when another of them ends (proc(5)).
+   */
   both: `kill -STOP $pid
-for child in $(cat /proc/$pid/task/$pid/children 2>/dev/null); do
-  name=$(tr '\\0' ' ' </proc/$child/cmdline) && case $name in qemu-tap-hooks-watchdog*) kill -9 $pid $child ;; esac
+for each in /proc/[0-9]*; do
+  name=$(tr '\\0' ' ' <$each/cmdline) 2>/dev/null || continue
+  case $name in qemu-tap-hooks-watchdog*) kill -9 $pid \${each#/proc/} ;; esac
 done
 kill -9 $pid`,
 } as const
