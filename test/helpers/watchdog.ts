@@ -1,13 +1,16 @@
 import type { Lab } from '../lab/lab.ts'
 
-// Prints the pids whose command line, words apart by blanks, fits a pattern of the shell.
-const script = `for dir in /proc/[0-9]*; do
+/**
+ * For a shell: prints the pids whose command line, words apart by blanks, fits the pattern `$1`. All of /proc is read, since the children
+ * that a process lists lack living ones while others end (proc(5)).
+ */
+export const processScript = `for dir in /proc/[0-9]*; do
   line=$(tr '\\0' ' ' <$dir/cmdline) && case $line in $1) echo "\${dir#/proc/}" ;; esac
 done 2>/dev/null; :`
 
 /** The processes in a lab, as they see each other, whose command line fits a pattern of the shell. */
 export async function processesLike(lab: Lab, pattern: string): Promise<readonly number[]> {
-  const said = await lab.ok('host', ['sh', '-c', script, 'sh', pattern])
+  const said = await lab.ok('host', ['sh', '-c', processScript, 'sh', pattern])
   return said.split('\n').filter(Boolean).map(Number)
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { bin, shot } from '../helpers/faults.ts'
 import { reachableSoon } from '../helpers/soon.ts'
 import { until } from '../helpers/tap.ts'
-import { watchdogs } from '../helpers/watchdog.ts'
+import { processScript, watchdogs } from '../helpers/watchdog.ts'
 import { openLab, type Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
@@ -63,21 +63,14 @@ const waits = [
 
 const killing = {
   command: 'kill -9 $pid',
-  /**
-   * Both at one moment: the command is stopped while its watchdog is looked for, among all processes: a list of children lacks one
-   * now and then when another of them ends (proc(5)).
-   */
+  /** Both at one moment: the command is stopped while its watchdog is looked for. */
   both: `kill -STOP $pid
-for each in /proc/[0-9]*; do
-  name=$(tr '\\0' ' ' <$each/cmdline) 2>/dev/null || continue
-  case $name in qemu-tap-hooks-watchdog*) kill -9 $pid \${each#/proc/} ;; esac
-done
-kill -9 $pid`,
+kill -9 $pid $(set -- 'qemu-tap-hooks-watchdog*'; ${processScript})`,
 } as const
 
-/** Says whether a change was under way. */
+/** Says whether a change was under way: a journal that is still a draft (`.json.new`) says nothing yet. */
 const killScript = (from: 0 | 1, whom: keyof typeof killing): string =>
-  `"$1" & pid=$!; ${waits[from]}; ${killing[whom]}; grep -ls '"pending"' /run/qemu-tap-hooks/*/journal-*; wait $pid`
+  `"$1" & pid=$!; ${waits[from]}; ${killing[whom]}; grep -ls '"pending"' /run/qemu-tap-hooks/*/journal-*.json; wait $pid`
 
 interface Round {
   readonly command: Name
