@@ -5,7 +5,8 @@ import type { Cidr, IpAddress, LinkName } from './names.ts'
 
 export interface BridgeConfig {
   readonly name: LinkName
-  readonly uplink: LinkName | undefined
+  /** `false`: a network of its own. */
+  readonly uplink: LinkName | false | undefined
   readonly addresses: readonly Cidr[]
   /** At most one per family. */
   readonly gateways: readonly IpAddress[]
@@ -83,7 +84,12 @@ const defaultCheckSeconds = 10
 const bridge = v.pipe(
   v.strictObject({
     name: link,
-    uplink: v.optional(link),
+    uplink: v.optional(
+      v.union(
+        [v.literal(false), link],
+        'is not the name of an interface (allowed: one of up to 15 bytes, or false)',
+      ),
+    ),
     address: v.optional(listOf(textAs(parseHostCidr, 'such as 192.168.1.5/24'), '["192.168.1.5/24"]'), []),
     gateway: v.optional(gateways, []),
     check_gateway: v.optional(secondsFrom(0)),

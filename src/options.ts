@@ -21,6 +21,10 @@ const uplink: OptionSpec = {
   value: 'IF',
   help: 'the interface to put on the bridge (default: that of the default route)',
 }
+const noUplink: OptionSpec = {
+  name: 'no-uplink',
+  help: 'a network of its own: no interface is put on the bridge, and the host stays where it is',
+}
 const address: OptionSpec = {
   name: 'address',
   value: 'CIDR',
@@ -70,7 +74,7 @@ export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = {
     summary: 'create a bridge and move the host onto it without losing its connections',
     positional: bridge('the bridge to create (default: default_bridge of the configuration, br0)'),
     options: [
-      ...[uplink, address, gateway, checkGateway, tryFor, accept],
+      ...[uplink, noUplink, address, gateway, checkGateway, tryFor, accept],
       ...[dryRun, json, quiet, verbose, config, help, version],
     ],
   },

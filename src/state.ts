@@ -129,7 +129,7 @@ export interface Sysctl {
   readonly value: string
 }
 
-export const findLink = (state: Pick<NetworkState, 'links'>, name: string): Link | undefined =>
+export const findLink = (state: Pick<NetworkState, 'links'>, name: string | undefined): Link | undefined =>
   state.links.find((link) => link.name === name)
 
 /** Whether both states have this very link, not only one of its name. */

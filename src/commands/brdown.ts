@@ -4,7 +4,7 @@ import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { compare } from '../plan/compare.ts'
 import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
-import type { Sides } from '../plan/footprint.ts'
+import { isMove, type Sides } from '../plan/footprint.ts'
 import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { loweredGoal } from '../plan/lowered-goal.ts'
 import { isOurBridge } from '../plan/marks.ts'
@@ -14,8 +14,8 @@ import { absentOutcome, loweredOutcome, planOutcome } from '../report/outcome.ts
 import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import { runChange } from '../transaction/change.ts'
-import { asOfNow, deleteJournal, leftBy, type Journal } from '../transaction/journal.ts'
 import { forgetDetached } from '../transaction/detached-taps.ts'
+import { asOfNow, deleteJournal, leftBy, sidesOf, type Journal } from '../transaction/journal.ts'
 import { guestsOn, guestTexts } from '../transaction/guests.ts'
 import { takeBackPending } from '../transaction/recover.ts'
 import { observeQuiet, observeSides } from '../transaction/verify.ts'
@@ -43,7 +43,7 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   const { bridge } = args
   const { journal } = session
   if (journal === undefined) return nothingRaised(bridge)
-  const sides = { uplink: journal.uplink.name, bridge }
+  const sides = sidesOf(journal)
   const found = await observeQuiet(sides)
   refuseStranger(found, journal)
   const ports = guestsOn(found, sides, journal.original)
@@ -80,9 +80,11 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
 }
 
 /** What the host should have off the bridge. What is on trial is taken back: there is nothing yet to be carried over. */
-function wayDown(now: NetworkState, { original, raised, uplink, bridge }: Journal): NetworkState {
-  const sides = { uplink: uplink.name, bridge }
-  return raised === undefined ? original : loweredGoal(now, { sides, original, raised, at: bootSeconds() })
+function wayDown(now: NetworkState, journal: Journal): NetworkState {
+  const { original, raised } = journal
+  const sides = sidesOf(journal)
+  if (raised === undefined || !isMove(sides)) return original
+  return loweredGoal(now, { sides, original, raised, at: bootSeconds() })
 }
 
 const goalDown = (now: NetworkState, journal: Journal, sides: Sides): NetworkState =>
@@ -114,7 +116,7 @@ async function mendFirst(session: Session, journal: Journal, found: NetworkState
 /** Where the uplink is no port of the bridge any more, there is nothing to go down from. */
 function driftToMend(now: NetworkState, journal: Journal): Left | undefined {
   const left = leftBy(journal)
-  const isPort = findLink(now, journal.uplink.name)?.master === journal.bridge
+  const isPort = findLink(now, journal.uplink?.name)?.master === journal.bridge
   return left !== undefined && isPort && driftOf(now, left).length > 0 ? left : undefined
 }
 
@@ -146,7 +148,7 @@ function refuseStranger(state: NetworkState, journal: Journal): void {
 /** What cannot be put back, since the uplink was taken out of the machine. */
 function lostWithUplink(now: NetworkState, wanted: NetworkState, sides: Sides): readonly string[] {
   const { uplink } = sides
-  if (findLink(now, uplink) !== undefined) return []
+  if (uplink === undefined || findLink(now, uplink) !== undefined) return []
   return compare(rebase(wanted, now, sides), wanted, sides)
     .filter((line) => line.startsWith('missing: '))
     .map((line) => `${uplink} is gone; not put back: ${line.replace('missing: ', '')}`)

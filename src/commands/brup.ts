@@ -6,10 +6,10 @@ import type { Command, Outcome } from '../host.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
 import { observe } from '../kernel/observe.ts'
 import { isWireless } from '../kernel/wireless.ts'
-import type { Sides } from '../plan/footprint.ts'
-import { raisedGoal } from '../plan/goals.ts'
+import { isMove, type Sides } from '../plan/footprint.ts'
+import { ownBridgeGoal, raisedGoal } from '../plan/goals.ts'
 import { makePlan } from '../plan/planner.ts'
-import { brupRefusal } from '../plan/refusals.ts'
+import { brupRefusal, ownBridgeRefusal } from '../plan/refusals.ts'
 import { withTold } from '../plan/told.ts'
 import { defaultUplink } from '../plan/uplink.ts'
 import { planOutcome, raisedOutcome } from '../report/outcome.ts'
@@ -49,12 +49,15 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   const { runDir } = session
   refuseOnTrial(session.journal)
   if (session.journal !== undefined) return repair(wish, session, session.journal)
-  const sides = { uplink: wish.uplink ?? defaultUplink(await observe([])) ?? missingUplink(), bridge }
+  const sides: Sides = { uplink: await uplinkOf(wish), bridge }
   const before = await observeSides(sides)
-  refuse(before, sides)
+  refuse(before, sides, wish)
   refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
-  const goal = withTold(raisedGoal(before, { sides, id }), bridge, wish)
+  const base = isMove(sides)
+    ? raisedGoal(before, { sides, id })
+    : ownBridgeGoal(before, { bridge, id, needsIpv6: wish.addresses.some(({ family }) => family === 6) })
+  const goal = withTold(base, bridge, wish)
   if (wish.dryRun) return planOutcome(makePlan(before, goal, sides), sides, bootSeconds())
   const journal = newJournal(wish, { before, sides, id })
   const check = await prepareChecks(wish, { ...session, goal, sides })
@@ -73,13 +76,21 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   return raisedOutcome(steps, sides)
 }
 
-const missingUplink = (): never => {
-  throw refusal('no uplink found: there is no default route', 'give --uplink IF')
+async function uplinkOf({ uplink }: Wish): Promise<string | undefined> {
+  if (uplink === false) return undefined
+  return uplink ?? defaultUplink(await observe([])) ?? missingUplink()
 }
 
-function refuse(before: NetworkState, sides: Sides): void {
-  const reason = brupRefusal(before, sides)
+const missingUplink = (): never => {
+  throw refusal('no uplink found: there is no default route', 'give --uplink IF, or --no-uplink')
+}
+
+function refuse(before: NetworkState, sides: Sides, { addresses }: Wish): void {
+  const reason = isMove(sides)
+    ? brupRefusal(before, sides)
+    : ownBridgeRefusal(before, sides.bridge, addresses)
   if (reason !== undefined) throw reason
+  if (!isMove(sides)) return
   const { uplink } = sides
   if (isWireless(uplink))
     throw refusal(`${uplink} is Wi-Fi, which cannot be a port of a bridge`, 'use a wired uplink')
@@ -97,7 +108,7 @@ function newJournal(
     bootId: bootId(),
     namespace: namespaceInode(),
     bridge: sides.bridge,
-    uplink: { name: sides.uplink, index: link?.index ?? 0, mac: link?.mac ?? '' },
+    uplink: link === undefined ? undefined : { name: link.name, index: link.index, mac: link.mac },
     adopted: findLink(before, sides.bridge) !== undefined,
     told: toldTexts(wish),
     original: before,

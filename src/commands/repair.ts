@@ -2,13 +2,13 @@ import { refusal } from '../errors.ts'
 import type { Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
-import type { Sides } from '../plan/footprint.ts'
+import { isMove, type Sides } from '../plan/footprint.ts'
 import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { isOurBridge } from '../plan/marks.ts'
-import { planOutcome, raisedOutcome } from '../report/outcome.ts'
+import { planOutcome, raisedOutcome, withUplink } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange, type Changed } from '../transaction/change.ts'
-import { asOfNow, leftBy, writeJournal, type Journal } from '../transaction/journal.ts'
+import { asOfNow, leftBy, sidesOf, writeJournal, type Journal } from '../transaction/journal.ts'
 import { observeQuiet } from '../transaction/verify.ts'
 import { attachAgain } from './attach.ts'
 import { refuseOwner } from './owner.ts'
@@ -21,7 +21,7 @@ export async function repair(
   session: Session,
   journal: Journal,
 ): Promise<Outcome> {
-  const sides = { uplink: journal.uplink.name, bridge: journal.bridge }
+  const sides = sidesOf(journal)
   refuseOther(wish, journal)
   const before = await observeQuiet(sides)
   refuseStrangers(before, journal, sides)
@@ -31,7 +31,7 @@ export async function repair(
     if (!wish.dryRun) await attachAgain(session, sides.bridge)
     return raisedOutcome([], sides)
   }
-  refuseOwner(before, sides.uplink)
+  if (isMove(sides)) refuseOwner(before, sides.uplink)
   if (wish.dryRun)
     return planOutcome(planWithLift(before, repairGoal(before, left), sides), sides, bootSeconds())
   const { steps } = await mend(session, { command: 'brup', journal, left, before })
@@ -68,11 +68,12 @@ export async function mend(session: Session, { command, journal, left, before }:
 
 function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {
   const down = `run brdown ${bridge} first`
-  if (wish.uplink !== undefined && wish.uplink !== uplink.name)
-    throw refusal(`${bridge} is up with the uplink ${uplink.name}, not ${wish.uplink}`, down)
-  const wanted = toldTexts(wish)
-  const isTold = wanted.addresses.length + wanted.gateways.length > 0
-  if (isTold && JSON.stringify(wanted) !== JSON.stringify(told))
+  const wanted = wish.uplink === false ? undefined : (wish.uplink ?? uplink?.name)
+  if (wanted !== uplink?.name)
+    throw refusal(`${bridge} is up ${withUplink(uplink?.name)}, not ${withUplink(wanted)}`, down)
+  const texts = toldTexts(wish)
+  const isTold = texts.addresses.length + texts.gateways.length > 0
+  if (isTold && JSON.stringify(texts) !== JSON.stringify(told))
     throw refusal(`${bridge} is up with other addresses or gateways`, down)
 }
 
@@ -80,11 +81,12 @@ function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {
 function refuseStrangers(state: NetworkState, journal: Journal, { uplink, bridge }: Sides): void {
   const down = `brdown ${bridge} puts back what can be`
   const port = findLink(state, uplink)
-  if (port === undefined) throw refusal(`${uplink}, the uplink of ${bridge}, is gone`, down)
-  if (port.master !== undefined && port.master !== bridge)
+  if (uplink !== undefined && port === undefined)
+    throw refusal(`${uplink}, the uplink of ${bridge}, is gone`, down)
+  if (port?.master !== undefined && port.master !== bridge)
     throw refusal(
-      `${uplink} is a port of ${port.master} now`,
-      `ip link set ${uplink} nomaster, then brup again; or ${down}`,
+      `${port.name} is a port of ${port.master} now`,
+      `ip link set ${port.name} nomaster, then brup again; or ${down}`,
     )
   const link = findLink(state, bridge)
   if (link === undefined && journal.adopted)

@@ -2,6 +2,7 @@ import { CommandError, refusal } from '../errors.ts'
 import type { Host, Outcome } from '../host.ts'
 import { sleep } from '../kernel/clock.ts'
 import { isInForeground } from '../kernel/process.ts'
+import { withUplink } from '../report/outcome.ts'
 import { interruption } from '../transaction/interrupt.ts'
 import { readJournal, type Journal } from '../transaction/journal.ts'
 import { withLock } from '../transaction/lock.ts'
@@ -122,8 +123,8 @@ export function accept(session: Session, bridge: string): Outcome {
   const { uplink } = journal
   const done = acceptTrial(runDir, journal)
   return {
-    text: `${bridge} is kept${done ? '' : ' already'}, with the uplink ${uplink.name}\n`,
-    json: { bridge, uplink: uplink.name },
+    text: `${bridge} is kept${done ? '' : ' already'}, ${withUplink(uplink?.name)}\n`,
+    json: { bridge, uplink: uplink?.name ?? null },
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
 import type { CheckCommand, Config } from '../config-schema.ts'
+import { usageError } from '../errors.ts'
 import type { Host } from '../host.ts'
 import type { Journal } from '../transaction/journal.ts'
 import type { Cidr, IpAddress } from '../names.ts'
@@ -8,7 +9,8 @@ import type { Cidr, IpAddress } from '../names.ts'
 /** What brup is asked for: the command line, and the configuration where that is silent. */
 export interface Wish {
   readonly bridge: string
-  readonly uplink: string | undefined
+  /** `false`: the bridge has none. */
+  readonly uplink: string | false | undefined
   readonly addresses: readonly Cidr[]
   readonly gateways: readonly IpAddress[]
   readonly checkGatewaySeconds: number
@@ -27,14 +29,19 @@ export const bridgeOf = (args: BridgeArgs, host: Host): string =>
 
 const defaultCheckSeconds = 5
 
+/** Throws a usage error (exit 2) for a gateway of a bridge that leads nowhere. */
 export function wishOf(args: BrupArgs, config: Config): Wish {
   const bridge = args.bridge ?? config.defaultBridge
   const configured = config.bridges.find(({ name }) => name === bridge)
+  const uplink = args.hasNoUplink ? false : (args.uplink ?? configured?.uplink)
+  const gateways = args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? [])
+  if (uplink === false && gateways.length > 0)
+    throw usageError(`${bridge} has no uplink, and so no gateway`, 'give --uplink IF, or no --gateway')
   return {
     bridge,
-    uplink: args.uplink ?? configured?.uplink,
+    uplink,
     addresses: args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? []),
-    gateways: args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? []),
+    gateways,
     trySeconds: args.trySeconds,
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
     check: configured?.check,

@@ -9,10 +9,10 @@ import {
 } from './addresses.ts'
 import { isAdvertised } from './advertised.ts'
 import { nexthopId, neighbourId, ruleId } from './converge-others.ts'
-import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
+import { devsOf, isOnUplink, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { goneForGood, neighbourPlace, type Gone } from './gone.ts'
 import { movedRoute, movedRule, withoutStatus } from './goals.ts'
-import { isKernelsOwn, isOnDev, ownProtocol, prefixRoutes, routeId, slotOf } from './routes.ts'
+import { isKernelsOwn, ownProtocol, prefixRoutes, routeId, slotOf } from './routes.ts'
 import { withoutObjects } from './without-link.ts'
 
 interface CarryOptions {
@@ -92,8 +92,8 @@ function carryAll<T>(
   { sides: { uplink, bridge }, to }: CarryOptions,
   { isOurs, idOf, placeOf, moved, gone }: Kind<T>,
 ): readonly T[] {
-  const up = (item: T): T => moved(item, uplink, bridge)
-  const target = to === bridge ? up : (item: T): T => moved(item, bridge, uplink)
+  const up = (item: T): T => (uplink === undefined ? item : moved(item, uplink, bridge))
+  const target = to === bridge ? up : (item: T): T => moved(item, bridge, to)
   const isGone = (item: T): boolean => isOurs(item) && gone.has(idOf(up(item)))
   const isOnUplink = (item: T): boolean => idOf(up(item)) !== idOf(item)
   const atCommit = new Set(raised.map(idOf))
@@ -175,7 +175,7 @@ function carriedRoutes(now: NetworkState, options: CarryOptions, gone: Gone): re
   const isPut = (route: Route): boolean =>
     atCommit.has(routeId(route)) ||
     !(isAdvertised(route) || route.protocol === ownProtocol || made.has(routeId(route)))
-  const stays = (route: Route): boolean => to === sides.bridge && !isOnDev(route, [sides.uplink])
+  const stays = (route: Route): boolean => to === sides.bridge && !isOnUplink(route, sides)
   const plain = (routes: readonly Route[]): readonly Route[] => routes.filter((route) => !isKernelsOwn(route))
   return carryAll<Route>(
     {

@@ -28,7 +28,7 @@ export function driftOf(now: NetworkState, left: Left): readonly Difference[] {
   const { sides, id, adopted, raised } = left
   const { uplink, bridge } = sides
   const link = findLink(now, bridge)
-  if (findLink(now, uplink) === undefined) return [`missing: link ${uplink}`]
+  if (uplink !== undefined && findLink(now, uplink) === undefined) return [`missing: link ${uplink}`]
   if (link !== undefined && !isOurBridge(link, { id, bridge, adopted, raised }))
     return [`different: link ${bridge} is not the one that brup made`]
   const differences = compare(now, { ...repairGoal(now, left), sysctls: now.sysctls }, sides)

@@ -1,13 +1,13 @@
 import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
-import type { Sides } from './footprint.ts'
+import type { Move } from './footprint.ts'
 import { placeOf } from './routes.ts'
 
 /**
  * Whether the switch is safe where preparing it was refused in part: of what makes the host reachable, addresses and default
  * routes, the side that it leads to has all that was planned, or no less than the one that is in use.
  */
-export function isFooted(now: NetworkState, switched: NetworkState, { uplink, bridge }: Sides): boolean {
+export function isFooted(now: NetworkState, switched: NetworkState, { uplink, bridge }: Move): boolean {
   const isUp = findLink(switched, uplink)?.master === bridge
   const [ahead, behind] = isUp ? [bridge, uplink] : [uplink, bridge]
   const planned = footing(switched, ahead)

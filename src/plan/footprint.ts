@@ -1,14 +1,26 @@
 import type { NetworkState, Nexthop, Route, Rule } from '../state.ts'
 import { isOnDev } from './routes.ts'
 
-/** The two links between which the host moves. */
+/** The links that a plan is about. */
 export interface Sides {
-  readonly uplink: string
+  /** `undefined` where the bridge is a network of its own, and nothing moves. */
+  readonly uplink: string | undefined
   readonly bridge: string
 }
 
+/** The two links between which the host moves. */
+export interface Move extends Sides {
+  readonly uplink: string
+}
+
+export const isMove = (sides: Sides): sides is Move => sides.uplink !== undefined
+
 /** What a plan may touch is on one of the two links or names one; nothing else of the host is ours. */
-export const devsOf = ({ uplink, bridge }: Sides): readonly string[] => [uplink, bridge]
+export const devsOf = ({ uplink, bridge }: Sides): readonly string[] =>
+  uplink === undefined ? [bridge] : [uplink, bridge]
+
+export const isOnUplink = (route: Route, { uplink }: Sides): boolean =>
+  uplink !== undefined && isOnDev(route, [uplink])
 
 export const ruleNames = (rule: Rule, devs: readonly string[]): boolean =>
   (rule.iif !== undefined && devs.includes(rule.iif)) || (rule.oif !== undefined && devs.includes(rule.oif))

@@ -6,15 +6,16 @@ import {
   type NetworkState,
   type Route,
   type Rule,
+  type Sysctl,
 } from '../state.ts'
 import { stopGap } from './advertised.ts'
 import { isTemporary, moveAddress } from './addresses.ts'
-import { devsOf, routeFilter, type Sides } from './footprint.ts'
+import { devsOf, routeFilter, type Move, type Sides } from './footprint.ts'
 import { markOf } from './marks.ts'
 import { isKernelsOwn, moveHops, prefixRoutes, routeId } from './routes.ts'
 
 interface RaiseOptions {
-  readonly sides: Sides
+  readonly sides: Move
   /** The id of the run, which the bridge carries in its alias. */
   readonly id: string
 }
@@ -37,6 +38,56 @@ export function raisedGoal(before: NetworkState, { sides, id }: RaiseOptions): N
     sysctls: raisedSysctls(before, sides),
   }
 }
+
+interface OwnBridgeOptions {
+  readonly bridge: string
+  readonly id: string
+  readonly needsIpv6: boolean
+}
+
+/** A bridge that is a network of its own, beside everything that is there. */
+export function ownBridgeGoal(
+  before: NetworkState,
+  { bridge, id, needsIpv6 }: OwnBridgeOptions,
+): NetworkState {
+  const existing = findLink(before, bridge)
+  const link = existing === undefined ? newBridge(bridge, id) : { ...existing, up: true }
+  const own = existing === undefined ? before.sysctls.flatMap((item) => initialSetting(item, bridge)) : []
+  return {
+    ...before,
+    links: [...before.links.filter(({ name }) => name !== bridge), link],
+    sysctls: [...before.sysctls, ...own].map((item) =>
+      needsIpv6 && item.dev === bridge && item.key === 'disable_ipv6' ? { ...item, value: '0' } : item,
+    ),
+  }
+}
+
+/** What a new link starts with; its IPv6 MTU follows its own. */
+const initialSetting = (item: Sysctl, bridge: string): readonly Sysctl[] =>
+  item.dev === 'default' && item.key !== 'mtu' ? [{ ...item, dev: bridge }] : []
+
+const ethernetMtu = 1500
+
+const newBridge = (name: string, id: string): Link => ({
+  index: 0,
+  name,
+  mac: macOf(id),
+  mtu: ethernetMtu,
+  up: true,
+  carrier: false,
+  loopback: false,
+  type: 'ether',
+  kind: 'bridge',
+  master: undefined,
+  masterKind: undefined,
+  lower: undefined,
+  alias: markOf(id),
+  tunType: undefined,
+  stp: false,
+})
+
+/** A locally administered one, from the ten hexadecimal digits of the run's id. */
+const macOf = (id: string): string => `02:${(id.match(/../g) ?? []).slice(0, 5).join(':')}`
 
 /**
  * A link-local address made from a secret (RFC 7217) has a flag that only the kernel can give: where there is one,
@@ -74,7 +125,7 @@ export const movedRule = (rule: Rule, from: string, to: string): Rule => ({
   oif: rule.oif === from ? to : rule.oif,
 })
 
-function raisedRoutes(before: NetworkState, { uplink, bridge }: Sides): readonly Route[] {
+function raisedRoutes(before: NetworkState, { uplink, bridge }: Move): readonly Route[] {
   const staying = new Set([...stayingAddresses(before, uplink)].flatMap(prefixRoutes).map(routeId))
   const moved = before.routes.flatMap((route) => [
     ...(staying.has(routeId(route)) ? [route] : []),
@@ -90,7 +141,7 @@ export const movedRoute = (route: Route, from: string, to: string): Route =>
  * The bridge has the uplink's settings. Neither makes a link-local address that is not wanted there: the uplink, as
  * a port, would at its next loss of carrier, and a bridge whose uplink had none would at once.
  */
-function raisedSysctls(before: NetworkState, { uplink, bridge }: Sides): NetworkState['sysctls'] {
+function raisedSysctls(before: NetworkState, { uplink, bridge }: Move): NetworkState['sysctls'] {
   const isMade = linkLocalsOf(before, uplink).length > 0 && stayingAddresses(before, uplink).size === 0
   const quiet = isMade ? uplink : bridge
   const others = before.sysctls.filter(({ dev }) => dev !== bridge)

@@ -2,7 +2,7 @@ import { isSameLink, type Address, type NetworkState, type Neighbour, type Route
 import { addressId, hasExpired, isAutomatic, isTemporary, moveAddress, subnetOf } from './addresses.ts'
 import { isAdvertised } from './advertised.ts'
 import { neighbourId, nexthopId } from './converge-others.ts'
-import { devsOf, type Sides } from './footprint.ts'
+import { devsOf, isOnUplink, type Sides } from './footprint.ts'
 import { holds, isKernelsOwn, isOnDev, ownProtocol, prefixRoutes, routeId, slotOf } from './routes.ts'
 
 /** Ids of what is not to be on the bridge any more: it is not missed, or of no use. */
@@ -95,7 +95,7 @@ function goneRoutes({ raised, now, sides, at, isReplaceable }: Change, out: Outd
   const made = new Set(now.addresses.flatMap(prefixRoutes).map(routeId))
   const isPutThere = (route: Route): boolean =>
     route.type === 'unicast' &&
-    !isOnDev(route, [sides.uplink]) &&
+    !isOnUplink(route, sides) &&
     ![then, made].some((ids) => ids.has(routeId(route))) &&
     !isPassing(route)
   const taken = new Set(now.routes.filter(isPutThere).map(slotOf))

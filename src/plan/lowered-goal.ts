@@ -3,12 +3,12 @@ import { addressId, addressTraits, withSecondaries } from './addresses.ts'
 import { arranged } from './arranged.ts'
 import { stopGap } from './advertised.ts'
 import { carry } from './carry.ts'
-import { devsOf, routeFilter, type Sides } from './footprint.ts'
+import { devsOf, routeFilter, type Move } from './footprint.ts'
 import { prefixRoutes, routeId } from './routes.ts'
 import { withoutLink } from './without-link.ts'
 
 interface LowerOptions {
-  readonly sides: Sides
+  readonly sides: Move
   /** Before brup. */
   readonly original: NetworkState
   /** When brup committed. */
@@ -43,7 +43,7 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
 function standingAddresses(
   now: NetworkState,
   wanted: readonly Address[],
-  { uplink, bridge }: Sides,
+  { uplink, bridge }: Move,
 ): readonly Address[] {
   const idOf = (address: Address): string =>
     `${addressId(address)} ${address.family === 4 ? addressTraits(address) : ''}`

@@ -3,7 +3,7 @@ import type { Step } from '../step.ts'
 import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
 import { convergeRules } from './converge-others.ts'
-import { devsOf, type Sides } from './footprint.ts'
+import { devsOf, isMove, type Move, type Sides } from './footprint.ts'
 import { isKernelsOwn, isOnDev, routeId } from './routes.ts'
 import { filledState, readyState } from './ready.ts'
 import { nexthopsWithout } from './without-link.ts'
@@ -28,8 +28,8 @@ export const stepsOf = (plan: Plan): readonly Step[] => [...plan.prepare, ...pla
  */
 export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Plan {
   const isPort = (state: NetworkState): boolean => findLink(state, sides.uplink)?.master === sides.bridge
-  if (isPort(from) === isPort(to))
-    return { prepare: withoutSwitch(from, to, sides), change: [], finish: [], switched: undefined }
+  if (!isMove(sides)) return withoutSwitch(inPlace(from, to, sides))
+  if (isPort(from) === isPort(to)) return withoutSwitch(sameMaster(from, to, sides))
   const direction = isPort(to) ? 'up' : 'down'
   const cleared = withoutRulesOf(from, [direction === 'up' ? sides.bridge : sides.uplink])
   const ends =
@@ -50,12 +50,23 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
   }
 }
 
+const withoutSwitch = (prepare: readonly Step[]): Plan => ({
+  prepare,
+  change: [],
+  finish: [],
+  switched: undefined,
+})
+
+function inPlace(from: NetworkState, to: NetworkState, sides: Sides): readonly Step[] {
+  const filled = filledState(from, to, sides)
+  return [...convergeInPlace(from, filled, sides), ...converge(filled, to, sides)]
+}
+
 /** Somebody may have made the uplink a port of another bridge: it leaves that first, or (a rollback) joins it again. */
-function withoutSwitch(from: NetworkState, to: NetworkState, sides: Sides): readonly Step[] {
+function sameMaster(from: NetworkState, to: NetworkState, sides: Move): readonly Step[] {
   const { uplink } = sides
   const [is, be] = [from, to].map((state) => findLink(state, uplink)?.master)
-  const filled = filledState(from, to, sides)
-  const steps = [...convergeInPlace(from, filled, sides), ...converge(filled, to, sides)]
+  const steps = inPlace(from, to, sides)
   if (is === be || findLink(from, uplink) === undefined) return steps
   if (be === undefined) return [{ op: 'link.nomaster', dev: uplink }, ...steps]
   return [...steps, { op: 'link.master', dev: uplink, master: be }]
@@ -97,7 +108,7 @@ function withoutKept(from: NetworkState, to: NetworkState, { bridge }: Sides): N
 }
 
 /** The switch: the bridge gets carrier, and its routes win. */
-const joinSteps = ({ uplink, bridge }: Sides): readonly Step[] => [
+const joinSteps = ({ uplink, bridge }: Move): readonly Step[] => [
   { op: 'link.master', dev: uplink, master: bridge },
 ]
 
@@ -105,7 +116,7 @@ const joinSteps = ({ uplink, bridge }: Sides): readonly Step[] => [
  * The way back. The lines stand next to each other in one batch: between the first and the last the host may be
  * silent for up to a second, since the kernel reports a bridge's loss of carrier late (net/core/link_watch.c).
  */
-function leaveSteps(ready: NetworkState, to: NetworkState, { uplink, bridge }: Sides): readonly Step[] {
+function leaveSteps(ready: NetworkState, to: NetworkState, { uplink, bridge }: Move): readonly Step[] {
   const stays = findLink(to, bridge) !== undefined
   return [
     { op: 'link.nomaster', dev: uplink },
@@ -131,11 +142,11 @@ const withMaster = (state: NetworkState, uplink: string, master: string | undefi
   links: state.links.map((link) => (link.name === uplink ? { ...link, master } : link)),
 })
 
-const joined = (ready: NetworkState, { uplink, bridge }: Sides): NetworkState =>
+const joined = (ready: NetworkState, { uplink, bridge }: Move): NetworkState =>
   withMaster(ready, uplink, bridge)
 
 /** What the kernel leaves when a bridge is deleted, or (an adopted one) taken down. */
-function left(ready: NetworkState, to: NetworkState, { uplink, bridge }: Sides): NetworkState {
+function left(ready: NetworkState, to: NetworkState, { uplink, bridge }: Move): NetworkState {
   const stays = findLink(to, bridge) !== undefined
   const state = withMaster(ready, uplink, undefined)
   const nexthops = nexthopsWithout(state.nexthops, bridge)

@@ -1,5 +1,5 @@
 import type { Hop, NetworkState, Route } from '../state.ts'
-import { devsOf, objectsOn, routeFilter, type Sides } from './footprint.ts'
+import { devsOf, objectsOn, routeFilter, type Move } from './footprint.ts'
 import type { Direction, Ends } from './ready.ts'
 import {
   holds,
@@ -16,7 +16,7 @@ import {
 
 interface ReadyRoutes {
   readonly ends: Ends
-  readonly sides: Sides
+  readonly sides: Move
   readonly direction: Direction
   /** The prefix routes that come with the new addresses, wanted or not: gateways may need them until the end. */
   readonly made: readonly Route[]
@@ -60,7 +60,7 @@ const isFarSought = (route: Route, { gateway, viaFamily }: Hop): boolean =>
   (route.family === 6 ? route.table !== 'main' : viaFamily === 6)
 
 /** A stand-in that says that such gateways are on the link. `undefined` where another link's route disputes that. */
-function onLink(route: Route, raised: NetworkState, sides: Sides): Route | undefined {
+function onLink(route: Route, raised: NetworkState, sides: Move): Route | undefined {
   const isMeant = (hop: Hop): boolean =>
     (hop.dev === sides.uplink || hop.dev === sides.bridge) && isFarSought(route, hop)
   const gateways = route.hops.flatMap((hop) => (isMeant(hop) ? (hop.gateway ?? []) : []))
@@ -92,7 +92,7 @@ interface Parts {
 }
 
 /** Plain routes by `on` for those by an object, whatever link the object has by then. */
-function standIns(state: NetworkState, { uplink, bridge, on }: Sides & { on: string }): readonly Route[] {
+function standIns(state: NetworkState, { uplink, bridge, on }: Move & { on: string }): readonly Route[] {
   const objects = objectsOn(state.nexthops, [uplink, bridge])
   const other = on === uplink ? bridge : uplink
   return state.routes.flatMap((route) =>

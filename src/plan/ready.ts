@@ -10,7 +10,7 @@ import {
 } from '../state.ts'
 import { addressId } from './addresses.ts'
 import { neighbourId, ruleId } from './converge-others.ts'
-import { devsOf, type Sides } from './footprint.ts'
+import { devsOf, type Move, type Sides } from './footprint.ts'
 import { readyRoutes } from './ready-routes.ts'
 import { prefixRoutes } from './routes.ts'
 
@@ -24,7 +24,7 @@ export type Direction = 'up' | 'down'
 
 interface ReadyOptions {
   readonly ends: Ends
-  readonly sides: Sides
+  readonly sides: Move
   readonly direction: Direction
 }
 

@@ -1,7 +1,7 @@
 import { findLink, type NetworkState, type Route, type Rule } from '../state.ts'
 import { withStopGaps } from './advertised.ts'
 import { ruleId } from './converge-others.ts'
-import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
+import { devsOf, isMove, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { routeId, slotOf } from './routes.ts'
 import { withoutLink } from './without-link.ts'
 
@@ -25,7 +25,8 @@ function rebaseOn(
   wanted: NetworkState,
   { sides, isRollback }: { sides: Sides; isRollback: boolean },
 ): NetworkState {
-  const goal = findLink(now, sides.uplink) === undefined ? withoutLink(wanted, sides.uplink) : wanted
+  const isGone = isMove(sides) && findLink(now, sides.uplink) === undefined
+  const goal = isGone ? withoutLink(wanted, sides.uplink) : wanted
   const devs = devsOf(sides)
   const isOurs = (dev: string | undefined): boolean => dev !== undefined && devs.includes(dev)
   const objects = new Set([...objectsOn(goal.nexthops, devs), ...objectsOn(now.nexthops, devs)])

@@ -1,18 +1,29 @@
 import { refusal, type CommandError } from '../errors.ts'
-import { addressesOf, findLink, portsOf, sysctlOf, type Link, type NetworkState } from '../state.ts'
+import { contains, networkOf, type Cidr } from '../names.ts'
+import {
+  addressesOf,
+  findLink,
+  portsOf,
+  sysctlOf,
+  type Link,
+  type NetworkState,
+  type Route,
+} from '../state.ts'
 import { nexthopWords, routeWords, ruleWords } from '../words.ts'
-import { devsOf, objectsOn, ruleNames, type Sides } from './footprint.ts'
+import { devsOf, objectsOn, ruleNames, type Move } from './footprint.ts'
 import { touchedRoutes } from './goals.ts'
+import { isOnDev, isPerLink } from './routes.ts'
 
 /** Why brup must not touch this uplink or this bridge: the first reason found, to be thrown before any change. */
-export function brupRefusal(state: NetworkState, sides: Sides): CommandError | undefined {
+export function brupRefusal(state: NetworkState, sides: Move): CommandError | undefined {
   const uplink = findLink(state, sides.uplink)
   if (uplink === undefined)
     return refusal(`there is no link ${sides.uplink}`, 'give --uplink IF; `ip link` shows what there is')
   return (
     uplinkRefusal(uplink, sides.bridge) ??
     upperRefusal(state, uplink) ??
-    bridgeRefusal(state, sides) ??
+    bridgeRefusal(state, sides.bridge) ??
+    carrierRefusal(state, sides.bridge) ??
     contentRefusal(state, sides)
   )
 }
@@ -60,33 +71,85 @@ function upperRefusal(state: NetworkState, { name }: Link): CommandError | undef
   return undefined
 }
 
-function bridgeRefusal(state: NetworkState, { bridge }: Sides): CommandError | undefined {
+const otherBridge = 'give brup the name of another bridge'
+
+function bridgeRefusal(state: NetworkState, bridge: string): CommandError | undefined {
   const link = findLink(state, bridge)
   if (link === undefined) return undefined
-  const other = 'give brup the name of another bridge'
-  if (link.kind !== 'bridge') return refusal(`${bridge} exists and is no bridge`, other)
+  if (link.kind !== 'bridge') return refusal(`${bridge} exists and is no bridge`, otherBridge)
   const addresses = addressesOf(state, bridge).filter(({ scope }) => scope !== 'link')
   if (addresses.length > 0)
     return refusal(
       `${bridge} was not made by brup and has addresses (${addresses.map(({ local }) => local).join(', ')})`,
-      `it belongs to somebody else; ${other}`,
+      `it belongs to somebody else; ${otherBridge}`,
     )
   if (link.stp)
     return refusal(
       `${bridge} has STP on, so that its port would not forward for half a minute`,
-      `ip link set ${bridge} type bridge stp_state 0, or ${other}`,
-    )
-  const live = portsOf(state, bridge).find(({ carrier }) => carrier)
-  if (live !== undefined)
-    return refusal(
-      `${bridge} has carrier by its port ${live.name}, so its routes would win before the switch`,
-      `ip link set ${live.name} nomaster, or ${other}`,
+      `ip link set ${bridge} type bridge stp_state 0, or ${otherBridge}`,
     )
   return undefined
 }
 
+function carrierRefusal(state: NetworkState, bridge: string): CommandError | undefined {
+  const live = portsOf(state, bridge).find(({ carrier }) => carrier)
+  if (live !== undefined)
+    return refusal(
+      `${bridge} has carrier by its port ${live.name}, so its routes would win before the switch`,
+      `ip link set ${live.name} nomaster, or ${otherBridge}`,
+    )
+  return undefined
+}
+
+/** Why a bridge without an uplink must not be made, or get these addresses. */
+export function ownBridgeRefusal(
+  state: NetworkState,
+  bridge: string,
+  addresses: readonly Cidr[],
+): CommandError | undefined {
+  return bridgeRefusal(state, bridge) ?? overlapRefusal(state, bridge, addresses)
+}
+
+/** A subnet that the host knows already would be in two places. */
+function overlapRefusal(
+  state: NetworkState,
+  bridge: string,
+  addresses: readonly Cidr[],
+): CommandError | undefined {
+  const other = 'choose a subnet that is free'
+  for (const wanted of addresses) {
+    const address = state.addresses.find(
+      (item) => item.dev !== bridge && overlaps(wanted, { ...item, text: item.peer ?? item.local }),
+    )
+    if (address !== undefined)
+      return refusal(
+        `${networkOf(wanted)} overlaps ${address.local}/${address.prefixLength}, an address of ${address.dev}`,
+        other,
+      )
+    const route = state.routes.find((item) => {
+      const cidr = cidrOf(item)
+      return cidr !== undefined && !isOnDev(item, [bridge]) && overlaps(wanted, cidr)
+    })
+    if (route !== undefined)
+      return refusal(
+        `${networkOf(wanted)} overlaps the route ${routeWords(route, undefined).join(' ')}`,
+        other,
+      )
+  }
+  return undefined
+}
+
+/** `undefined` for a default route, and for what every link has. */
+function cidrOf(route: Route): Cidr | undefined {
+  if (route.dst === 'default' || isPerLink(route)) return undefined
+  const [text = '', length] = route.dst.split('/')
+  return { family: route.family, text, prefixLength: Number(length ?? (route.family === 4 ? 32 : 128)) }
+}
+
+const overlaps = (a: Cidr, b: Cidr): boolean => contains(a, b) || contains(b, a)
+
 /** What could not be put back as it was is not taken away. */
-function contentRefusal(state: NetworkState, sides: Sides): CommandError | undefined {
+function contentRefusal(state: NetworkState, sides: Move): CommandError | undefined {
   const { uplink } = sides
   const duplicate = addressesOf(state, uplink).find(({ status }) => status.includes('dadfailed'))
   if (duplicate !== undefined)

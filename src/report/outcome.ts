@@ -5,10 +5,15 @@ import { stepsOf, type Plan } from '../plan/planner.ts'
 import type { Step } from '../step.ts'
 import { scriptOf } from './script.ts'
 
+export const withUplink = (uplink: string | undefined): string =>
+  uplink === undefined ? 'without an uplink' : `with the uplink ${uplink}`
+
+const jsonSides = ({ uplink, bridge }: Sides): object => ({ uplink: uplink ?? null, bridge })
+
 /** `--dry-run`: nothing was done. */
 export const planOutcome = (plan: Plan, sides: Sides, now: number): Outcome => ({
   text: scriptOf(plan, now),
-  json: { ...sides, dryRun: true, steps: stepsOf(plan) },
+  json: { ...jsonSides(sides), dryRun: true, steps: stepsOf(plan) },
 })
 
 /** Without steps the bridge was up already. */
@@ -17,8 +22,8 @@ export const raisedOutcome = (
   sides: Sides,
   repaired: readonly Difference[] = [],
 ): Outcome => ({
-  text: `${sides.bridge} is up${steps.length === 0 ? ' already' : repaired.length > 0 ? ' again' : ''}, with the uplink ${sides.uplink}\n`,
-  json: { ...sides, steps, repaired },
+  text: `${sides.bridge} is up${steps.length === 0 ? ' already' : repaired.length > 0 ? ' again' : ''}, ${withUplink(sides.uplink)}\n`,
+  json: { ...jsonSides(sides), steps, repaired },
 })
 
 /** With what could not be put back, if anything. */
@@ -27,8 +32,8 @@ export const loweredOutcome = (
   { uplink, bridge }: Sides,
   losses: readonly Difference[],
 ): Outcome => ({
-  text: `${bridge} is down; ${losses.length > 0 ? 'what could be is' : `${uplink} is`} as it was before\n`,
-  json: { bridge, uplink, steps, differences: losses },
+  text: `${bridge} is down${uplink === undefined ? '' : `; ${losses.length > 0 ? 'what could be is' : `${uplink} is`} as it was before`}\n`,
+  json: { ...jsonSides({ uplink, bridge }), steps, differences: losses },
 })
 
 export const absentOutcome = (bridge: string): Outcome => ({

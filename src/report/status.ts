@@ -24,7 +24,7 @@ type JournalView =
       readonly kind: 'usable'
       readonly journal: {
         readonly id: string
-        readonly uplink: { readonly name: string }
+        readonly uplink?: { readonly name: string } | undefined
         readonly adopted: boolean
         readonly pending?: { readonly command: string } | undefined
       }
@@ -61,7 +61,7 @@ export function statusOutcome(view: StatusView): Outcome {
 const portView = (port: Link, view: StatusView): Port => ({
   name: port.name,
   role:
-    view.journal.kind === 'usable' && view.journal.journal.uplink.name === port.name
+    view.journal.kind === 'usable' && view.journal.journal.uplink?.name === port.name
       ? 'uplink'
       : port.kind === 'tun'
         ? 'tap'
@@ -91,7 +91,7 @@ function journalView({ journal }: StatusView): object | null {
       return { usable: false, path: journal.path, reason: journal.reason }
     case 'usable': {
       const { id, uplink, adopted } = journal.journal
-      return { usable: true, id, uplink: uplink.name, adopted }
+      return { usable: true, id, uplink: uplink?.name ?? null, adopted }
     }
   }
 }

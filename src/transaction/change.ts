@@ -32,7 +32,10 @@ export interface Change {
   readonly guard: () => Promise<void>
   readonly say: (line: string) => void
   readonly show: (steps: readonly Step[]) => void
-  /** Runs after the switch, before anything is taken from the old side; throws to take it back. What it starts it tells. */
+  /**
+   * Runs after the switch, before anything is taken from the old side, or, without a switch, at the end; throws to take it
+   * back. What it starts it tells.
+   */
   readonly check: (onSpawn: (child: ProcessId) => void) => Promise<void>
   /** Makes the change last: the last write of the journal, or its removal. */
   readonly commit: (state: NetworkState) => void
@@ -72,6 +75,7 @@ async function perform(change: Change, options: ApplyOptions): Promise<NetworkSt
     await change.check(recorder(change))
   }
   await applySteps(plan.finish, options)
+  if (plan.switched === undefined) await change.check(recorder(change))
   await applySteps(unneededStopGaps(await advertised(goal, sides)), options)
   const { state, differences } = await settle(goal, sides)
   expectNone(differences, 'at the end')

@@ -2,7 +2,7 @@ import type { CheckCommand } from '../config-schema.ts'
 import { CommandError, refusal } from '../errors.ts'
 import { runCheck } from '../kernel/check-command.ts'
 import { isExecutable } from '../kernel/program.ts'
-import type { Sides } from '../plan/footprint.ts'
+import { isMove, type Sides } from '../plan/footprint.ts'
 import { quoted } from '../report/script.ts'
 import type { NetworkState } from '../state.ts'
 import type { Change } from './change.ts'
@@ -33,7 +33,10 @@ export async function prepareChecks(
   { checkGatewaySeconds: seconds, check }: Checks,
   scene: Scene,
 ): Promise<Change['check']> {
-  const askGateways = await prepareGatewayCheck({ ...scene, seconds })
+  const { sides } = scene
+  const askGateways = isMove(sides)
+    ? await prepareGatewayCheck({ ...scene, sides, seconds })
+    : () => Promise.resolve()
   return async (onSpawn) => {
     await askGateways()
     throwIfInterrupted(scene.signal)
@@ -49,7 +52,7 @@ async function runCommand(
     onSpawn,
   }: Pick<Scene, 'sides' | 'signal'> & { readonly onSpawn: Parameters<Change['check']>[0] },
 ): Promise<void> {
-  const env = { BRIDGE: bridge, UPLINK: uplink }
+  const env = { BRIDGE: bridge, UPLINK: uplink ?? '' }
   const failure = await runCheck(words, { seconds, env, signal, onSpawn })
   throwIfInterrupted(signal)
   if (failure === undefined) return

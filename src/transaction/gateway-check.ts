@@ -1,11 +1,11 @@
 import { CommandError } from '../errors.ts'
 import { askGateways, silentGateways } from '../kernel/gateway.ts'
-import type { Sides } from '../plan/footprint.ts'
+import type { Move } from '../plan/footprint.ts'
 import type { NetworkState } from '../state.ts'
 
 interface GatewayCheck {
   readonly goal: NetworkState
-  readonly sides: Sides
+  readonly sides: Move
   /** How long the gateways have after the switch; 0 turns the check off. */
   readonly seconds: number
   readonly signal: AbortSignal

@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { codeOf, messageOf, refusal } from '../errors.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
 import type { Left } from '../plan/drift.ts'
+import type { Sides } from '../plan/footprint.ts'
 import { withIndexes } from '../plan/repaired-goal.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { stateSchema } from '../state-schema.ts'
@@ -20,7 +21,8 @@ const journalSchema = v.object({
   bootId: v.string(),
   namespace: v.string(),
   bridge: v.string(),
-  uplink: v.object({ name: v.string(), index: v.number(), mac: v.string() }),
+  /** Absent where the bridge has none. */
+  uplink: v.optional(v.object({ name: v.string(), index: v.number(), mac: v.string() })),
   /** Whether the bridge was there before. */
   adopted: v.boolean(),
   /** What the user told brup. */
@@ -44,20 +46,26 @@ const journalSchema = v.object({
 export type Journal = v.InferOutput<typeof journalSchema>
 
 /** What a brup that committed left behind. */
-export const leftBy = ({ id, adopted, bridge, uplink, raised }: Journal): Left | undefined =>
-  raised === undefined
+export const leftBy = (journal: Journal): Left | undefined => {
+  const { id, adopted, raised } = journal
+  return raised === undefined
     ? undefined
-    : { sides: { uplink: uplink.name, bridge }, id, adopted, raised, at: bootSeconds() }
+    : { sides: sidesOf(journal), id, adopted, raised, at: bootSeconds() }
+}
+
+export const sidesOf = ({ uplink, bridge }: Pick<Journal, 'uplink' | 'bridge'>): Sides => ({
+  uplink: uplink?.name,
+  bridge,
+})
 
 /** With the indexes of links that were made, or plugged in, anew. */
 export function asOfNow(journal: Journal, now: NetworkState): Journal {
-  const { uplink, bridge, raised } = journal
-  const { index = uplink.index } = findLink(now, uplink.name) ?? {}
-  const sides = { uplink: uplink.name, bridge }
+  const { uplink, raised } = journal
+  const index = findLink(now, uplink?.name)?.index ?? uplink?.index ?? 0
   return {
     ...journal,
-    uplink: { ...uplink, index },
-    raised: raised === undefined ? undefined : withIndexes(raised, now, sides),
+    uplink: uplink === undefined ? undefined : { ...uplink, index },
+    raised: raised === undefined ? undefined : withIndexes(raised, now, sidesOf(journal)),
   }
 }
 

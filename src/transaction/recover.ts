@@ -1,7 +1,7 @@
 import { CommandError, refusal } from '../errors.ts'
 import { endProcess, type ProcessId } from '../kernel/process.ts'
 import { observe } from '../kernel/observe.ts'
-import { readMark } from '../plan/marks.ts'
+import { isOurBridge, readMark } from '../plan/marks.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { rememberDetached } from './detached-taps.ts'
 import { guestsOn, guestTexts } from './guests.ts'
@@ -10,6 +10,7 @@ import {
   deleteJournal,
   journalledBridges,
   readJournal,
+  sidesOf,
   writeJournal,
   type Journal,
 } from './journal.ts'
@@ -70,14 +71,15 @@ function usableJournal(runDir: string, bridge: string): Journal | undefined {
 
 /**
  * Whether a journal is about what is there: the same uplink; or our bridge, by its mark or as the very link of the commit, whose
- * uplink was given another MAC by hand, was taken out of the machine, or was plugged in again.
+ * uplink was given another MAC by hand, was taken out of the machine, or was plugged in again. A bridge without an uplink may
+ * also be gone.
  */
-function isAbout(
-  { links }: NetworkState,
-  { id, bridge, raised, uplink: { name, index, mac } }: Journal,
-): boolean {
-  const link = findLink({ links }, name)
+function isAbout({ links }: NetworkState, journal: Journal): boolean {
+  const { id, bridge, raised, uplink } = journal
   const made = findLink({ links }, bridge)
+  if (uplink === undefined) return made === undefined || isOurBridge(made, journal)
+  const { name, index, mac } = uplink
+  const link = findLink({ links }, name)
   const then = raised === undefined ? undefined : findLink(raised, bridge)
   if (link?.index === index && link.mac === mac) return true
   const isOurs = readMark(made)?.id === id || (made?.index === then?.index && made?.mac === then?.mac)
@@ -88,10 +90,11 @@ function isAbout(
 }
 
 async function refuseForeign(runDir: string, journal: Journal): Promise<void> {
-  const { name, index, mac } = journal.uplink
   if (isAbout(await observe([]), journal)) return
+  const { bridge, uplink } = journal
+  const what = uplink === undefined ? bridge : `${uplink.name} (index ${uplink.index}, ${uplink.mac})`
   throw refusal(
-    `the journal of ${journal.bridge} in ${runDir} is about another ${name} (index ${index}, ${mac})`,
+    `the journal of ${bridge} in ${runDir} is about another ${what}`,
     'look at it, and remove it if that bridge is no longer there',
   )
 }
@@ -112,8 +115,7 @@ export async function takeBackPending(
       ? `${bridge}: taking back what an unfinished ${pending.command} left`
       : `${bridge}: taking back what was on trial`,
   )
-  const sides = { uplink: journal.uplink.name, bridge }
-  const guests = guestsOn(await observe([]), sides, pending.before)
+  const guests = guestsOn(await observe([]), sidesOf(journal), pending.before)
   rememberDetached(runDir, bridge, guests)
   const taken = guestTexts(guests)
   const { command, before } = pending

@@ -1,13 +1,13 @@
 import { messageOf } from '../errors.ts'
 import { compare, type Difference } from '../plan/compare.ts'
 import { isFooted, withoutRoomMaking } from '../plan/footing.ts'
-import type { Sides } from '../plan/footprint.ts'
+import { isMove, type Sides } from '../plan/footprint.ts'
 import { readMark, temporaryNameOf } from '../plan/marks.ts'
 import { makePlan, stepsOf, type Plan } from '../plan/planner.ts'
 import { rebaseForRollback } from '../plan/rebase.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { applySteps, type ApplyOptions } from './apply.ts'
-import type { Journal } from './journal.ts'
+import { sidesOf, type Journal } from './journal.ts'
 import { observeSides, settle, untilUsable } from './verify.ts'
 
 /**
@@ -60,7 +60,7 @@ async function carryOut(plan: Plan, sides: Sides, how: ApplyOptions): Promise<vo
   await applySteps(force ? withoutRoomMaking(prepare) : prepare, how)
   if (switched !== undefined) {
     await untilUsable(sides)
-    if (force && !isFooted(await observeSides(sides), switched, sides)) return
+    if (force && isMove(sides) && !isFooted(await observeSides(sides), switched, sides)) return
   }
   await applySteps(change, how)
   if (!force) await applySteps(finish, how)
@@ -84,7 +84,7 @@ const tolerant = (options: Pick<ApplyOptions, 'onSpawn' | 'onSteps'>): typeof op
  * there is none at all, rules may be left that name it.
  */
 async function sidesNow(journal: Journal, before: NetworkState): Promise<Sides> {
-  const named = { uplink: journal.uplink.name, bridge: journal.bridge }
+  const named = sidesOf(journal)
   if (findLink(before, journal.bridge) !== undefined) return named
   const now = await observeSides(named)
   const bridge = findLink(now, journal.bridge)

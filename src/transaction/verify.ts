@@ -6,8 +6,8 @@ import { devsOf, type Sides } from '../plan/footprint.ts'
 import { findLink, type NetworkState } from '../state.ts'
 
 /** The links whose settings a change reads: the two sides, and what a new link starts with. */
-export const observeSides = ({ uplink, bridge }: Sides): Promise<NetworkState> =>
-  observe(['all', 'default', uplink, bridge])
+export const observeSides = (sides: Sides): Promise<NetworkState> =>
+  observe(['all', 'default', ...devsOf(sides)])
 
 /** Longer than the kernel takes to act on carrier (a second, LW_URGENT aside). A link may be dormant for good (802.1X). */
 const linkWatchPatience = 1500

@@ -15,6 +15,7 @@ const brup = (line: string): BrupArgs => {
 const bare = {
   bridge: undefined,
   uplink: undefined,
+  hasNoUplink: false,
   addresses: [],
   gateways: [],
   checkGatewaySeconds: undefined,
@@ -37,6 +38,7 @@ describe('brup', () => {
     ['0x10', { bridge: '0x10' }],
     ['--uplink eth1 br1', { uplink: 'eth1', bridge: 'br1' }],
     ['br1 --uplink=eth1', { uplink: 'eth1', bridge: 'br1' }],
+    ['br10 --no-uplink', { bridge: 'br10', hasNoUplink: true }],
     ['--address 10.0.0.5/24 --address FD00::5/64', { addresses: [v4, v6] }],
     ['--gateway fd00::1', { gateways: [{ family: 6, text: 'fd00::1' }] }],
     ['--gateway 10.0.0.1 --gateway fd00::1', { gateways: [{ text: '10.0.0.1' }, { text: 'fd00::1' }] }],
@@ -55,7 +57,12 @@ describe('brup', () => {
   })
 
   test.each([
-    ['--no-uplink', 'unknown option --no-uplink'],
+    ['--no-uplink --uplink eth0', '--no-uplink and --uplink exclude each other'],
+    ['--gateway 10.0.0.1 --no-uplink', '--no-uplink and --gateway exclude each other'],
+    ['--no-uplink --check-gateway 0', '--no-uplink and --check-gateway exclude each other'],
+    ['--no-uplink --accept', '--accept and --no-uplink exclude each other'],
+    ['--no-uplink=1', '--no-uplink takes no value'],
+    ['--no-quiet', 'unknown option --no-quiet'],
     ['--no-json', 'unknown option --no-json'],
     ['--nat', 'unknown option --nat'],
     ['--dhcp', 'unknown option --dhcp'],

@@ -75,6 +75,7 @@ describe('the configuration example', () => {
           checkGatewaySeconds: 5,
           check: { words: ['/usr/bin/ping', '-c1', '192.168.1.9'], seconds: 10 },
         },
+        { name: 'br10', uplink: false, addresses: [{ text: '192.168.30.1', prefixLength: 24 }] },
       ],
       taps: [{ match: 'lab*', bridge: 'br10' }],
     })
