@@ -32,6 +32,7 @@ check_seconds = 3600
 
 [[bridge]]
 name = "lab0"
+uplink = false
 check = ["/bin/true"]
 
 [[tap]]
@@ -60,7 +61,7 @@ test('a full file', () => {
       },
       {
         name: 'lab0',
-        uplink: undefined,
+        uplink: false,
         addresses: [],
         gateways: [],
         checkGatewaySeconds: undefined,
@@ -100,6 +101,10 @@ describe('each error names file, line, key and what is allowed', () => {
     [
       '[[bridge]]\nname="a"\naddress = [\n"10.0.0.1"]',
       'c:3: bridge[1].address[1] "10.0.0.1" has no prefix length',
+    ],
+    [
+      '[[bridge]]\nname="a"\nuplink = true',
+      'c:3: bridge[1].uplink is not the name of an interface (allowed: one',
     ],
     ['[[bridge]]\nname="a"\ngateway = ["x"]', 'c:3: bridge[1].gateway[1] "x" is not an IP address'],
     [
