@@ -18,6 +18,12 @@ export function readMark(link: Link | undefined): Mark | undefined {
   return found?.[1] === undefined ? undefined : { id: found[1], pending: found[2] !== undefined }
 }
 
+/** Hooks wait while a bridge of ours is marked so. A bridge that is not ours carries no mark. */
+export const pendingMark = (alias: string | undefined): string | undefined =>
+  alias === undefined || !alias.startsWith(`${word} `) || alias.endsWith(' pending')
+    ? alias
+    : `${alias} pending`
+
 /** The name that a bridge has for the moment between its making and its marking: the id makes it ours alone. */
 export const temporaryNameOf = (id: string): string => `qth${id.slice(0, 10)}`
 

@@ -4,6 +4,7 @@ import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
 import { convergeRules } from './converge-others.ts'
 import { devsOf, isMove, type Move, type Sides } from './footprint.ts'
+import { pendingMark } from './marks.ts'
 import { isKernelsOwn, isOnDev, routeId } from './routes.ts'
 import { filledState, readyState } from './ready.ts'
 import { nexthopsWithout } from './without-link.ts'
@@ -28,7 +29,7 @@ export const stepsOf = (plan: Plan): readonly Step[] => [...plan.prepare, ...pla
  */
 export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Plan {
   const isPort = (state: NetworkState): boolean => findLink(state, sides.uplink)?.master === sides.bridge
-  if (!isMove(sides)) return withoutSwitch(inPlace(from, to, sides))
+  if (!isMove(sides)) return ownBridgePlan(from, to, sides)
   if (isPort(from) === isPort(to)) return withoutSwitch(sameMaster(from, to, sides))
   const direction = isPort(to) ? 'up' : 'down'
   const cleared = withoutRulesOf(from, [direction === 'up' ? sides.bridge : sides.uplink])
@@ -49,6 +50,22 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
     switched,
   }
 }
+
+/** A bridge that comes or goes is marked, so that hooks wait; the last step of one that comes takes the mark off. */
+function ownBridgePlan(from: NetworkState, to: NetworkState, sides: Sides): Plan {
+  const [was, is] = [from, to].map((state) => findLink(state, sides.bridge) !== undefined)
+  if (was === is) return withoutSwitch(inPlace(from, to, sides))
+  const marked = withPendingMark(was === true ? from : to, sides)
+  if (was === true) return withoutSwitch([...converge(from, marked, sides), ...inPlace(marked, to, sides)])
+  return { ...withoutSwitch(inPlace(from, marked, sides)), finish: converge(marked, to, sides) }
+}
+
+const withPendingMark = (state: NetworkState, { bridge }: Sides): NetworkState => ({
+  ...state,
+  links: state.links.map((link) =>
+    link.name === bridge ? { ...link, alias: pendingMark(link.alias) } : link,
+  ),
+})
 
 const withoutSwitch = (prepare: readonly Step[]): Plan => ({
   prepare,

@@ -11,6 +11,7 @@ import {
 import { addressId } from './addresses.ts'
 import { neighbourId, ruleId } from './converge-others.ts'
 import { devsOf, type Move, type Sides } from './footprint.ts'
+import { pendingMark } from './marks.ts'
 import { readyRoutes } from './ready-routes.ts'
 import { prefixRoutes } from './routes.ts'
 
@@ -84,21 +85,15 @@ function readyLinks(from: NetworkState, options: ReadyOptions): readonly Link[] 
   const target = findLink(raised, bridge)
   if (options.direction === 'up') {
     const others = links.filter(({ name }) => name !== bridge)
-    return target === undefined ? others : [...others, { ...target, alias: pendingAlias(target.alias) }]
+    return target === undefined ? others : [...others, { ...target, alias: pendingMark(target.alias) }]
   }
   const staying = new Set(lowered.links.filter(({ master }) => master === bridge).map(({ name }) => name))
   return links.map((link) => {
-    if (link.name === bridge) return { ...link, alias: pendingAlias(link.alias) }
+    if (link.name === bridge) return { ...link, alias: pendingMark(link.alias) }
     const leaves = link.master === bridge && link.name !== uplink && !staying.has(link.name)
     return leaves ? { ...link, master: undefined } : link
   })
 }
-
-/** Hooks wait while a bridge of ours is marked so. A bridge that is not ours carries no mark. */
-const pendingAlias = (alias: string | undefined): string | undefined =>
-  alias === undefined || !alias.startsWith('qemu-tap-hooks ') || alias.endsWith(' pending')
-    ? alias
-    : `${alias} pending`
 
 /**
  * Those of both sides. An IPv6 address that comes must be usable at once: by accept_dad=0 on its link, or, where

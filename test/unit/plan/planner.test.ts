@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { loweredGoal } from '../../../src/plan/lowered-goal.ts'
-import { raisedGoal } from '../../../src/plan/goals.ts'
+import { ownBridgeGoal, raisedGoal } from '../../../src/plan/goals.ts'
 import { makePlan, stepsOf, type Plan } from '../../../src/plan/planner.ts'
 import { rebase } from '../../../src/plan/rebase.ts'
 import { stepCommand } from '../../../src/report/script.ts'
@@ -58,6 +58,25 @@ test('a bridge that was there gets its settings before its addresses', () => {
   const at = (words: string): number => lines.findIndex((line) => line.includes(words))
   expect(at('ipv6/conf/br0/forwarding=1')).toBeGreaterThan(-1)
   expect(at('ipv6/conf/br0/forwarding=1')).toBeLessThan(at('addr add'))
+describe('a bridge without an uplink', () => {
+  const own = { uplink: undefined, bridge: 'br10' }
+  const raised = ownBridgeGoal(plainHost(), { bridge: 'br10', id, needsIpv6: false })
+
+  test('lets hooks wait until it is whole', () => {
+    const lines = text(stepsOf(makePlan(plainHost(), raised, own)))
+    expect(concerning(lines, 'name br10')).toEqual([
+      expect.stringContaining(`'qemu-tap-hooks ${id} pending'`),
+    ])
+    expect(lines.at(-1)).toBe(`ip link set dev br10 alias 'qemu-tap-hooks ${id}'`)
+  })
+
+  test('lets hooks wait as soon as it goes', () => {
+    const lines = text(stepsOf(makePlan(raised, plainHost(), own)))
+    expect(lines).toEqual([
+      `ip link set dev br10 alias 'qemu-tap-hooks ${id} pending'`,
+      'ip link del dev br10',
+    ])
+  })
 })
 
 describe('routes that share a slot', () => {
