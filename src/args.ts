@@ -20,6 +20,7 @@ interface ChangeArgs extends CommonArgs {
 export interface BrupArgs extends ChangeArgs {
   readonly uplink: LinkName | undefined
   readonly hasNoUplink: boolean
+  readonly nat: boolean
   readonly addresses: readonly Cidr[]
   /** At most one per family. */
   readonly gateways: readonly IpAddress[]
@@ -91,17 +92,22 @@ const converters: { readonly [Name in CommandName]: (given: Given) => ArgsByComm
 
 function trialArgs(given: Given): Pick<BrupArgs, 'trySeconds' | 'accept'> {
   const accept = given.flag('accept')
-  const others = ['uplink', 'no-uplink', 'address', 'gateway', 'check-gateway', 'try', 'dry-run']
+  const others = ['uplink', 'no-uplink', 'nat', 'address', 'gateway', 'check-gateway', 'try', 'dry-run']
   const other = others.find((name) => given.all(name).length > 0 || given.flag(name))
   if (accept && other !== undefined) throw usageError(`--accept and --${other} exclude each other`)
   return { accept, trySeconds: maybe(given.one('try'), (text) => seconds(text, '--try', 1)) }
 }
 
-function uplinkArgs(given: Given): Pick<BrupArgs, 'uplink' | 'hasNoUplink'> {
-  const hasNoUplink = given.flag('no-uplink')
+function uplinkArgs(given: Given): Pick<BrupArgs, 'uplink' | 'hasNoUplink' | 'nat'> {
+  const own = ['no-uplink', 'nat'].find((name) => given.flag(name))
   const other = ['uplink', 'gateway', 'check-gateway'].find((name) => given.flag(name))
-  if (hasNoUplink && other !== undefined) throw usageError(`--no-uplink and --${other} exclude each other`)
-  return { hasNoUplink, uplink: maybe(given.one('uplink'), (text) => linkName(text, '--uplink')) }
+  if (own !== undefined && other !== undefined) throw usageError(`--${own} and --${other} exclude each other`)
+  const nat = given.flag('nat')
+  return {
+    hasNoUplink: own !== undefined,
+    nat,
+    uplink: maybe(given.one('uplink'), (text) => linkName(text, '--uplink')),
+  }
 }
 
 const hookArgs = (given: Given): HookArgs => ({ tap: linkName(given.positional ?? '', 'tap') })

@@ -7,6 +7,8 @@ export interface BridgeConfig {
   readonly name: LinkName
   /** `false`: a network of its own. */
   readonly uplink: LinkName | false | undefined
+  /** Goes without an uplink. */
+  readonly nat: boolean
   readonly addresses: readonly Cidr[]
   /** At most one per family. */
   readonly gateways: readonly IpAddress[]
@@ -90,15 +92,24 @@ const bridge = v.pipe(
         'is not the name of an interface (allowed: one of up to 15 bytes, or false)',
       ),
     ),
+    nat: v.optional(v.boolean('is not true or false (allowed: true, false)'), false),
     address: v.optional(listOf(textAs(parseHostCidr, 'such as 192.168.1.5/24'), '["192.168.1.5/24"]'), []),
     gateway: v.optional(gateways, []),
     check_gateway: v.optional(secondsFrom(0)),
     check: v.optional(check),
     check_seconds: v.optional(secondsFrom(1), defaultCheckSeconds),
   }),
+  v.forward(
+    v.check(
+      ({ nat, uplink }) => !nat || uplink === undefined || uplink === false,
+      'is the name of an interface, which a bridge with NAT has not (allowed: false)',
+    ),
+    ['uplink'],
+  ),
   v.transform((table): BridgeConfig => ({
     name: table.name,
     uplink: table.uplink,
+    nat: table.nat,
     addresses: table.address,
     gateways: table.gateway,
     checkGatewaySeconds: table.check_gateway,

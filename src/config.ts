@@ -61,7 +61,7 @@ function parseToml(toml: string, file: string): unknown {
 
 const knownKeys: Readonly<Record<string, string>> = {
   '': 'default_bridge, bridge, tap',
-  bridge: 'name, uplink, address, gateway, check_gateway, check, check_seconds',
+  bridge: 'name, uplink, nat, address, gateway, check_gateway, check, check_seconds',
   tap: 'match, bridge',
 }
 

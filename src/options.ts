@@ -25,6 +25,10 @@ const noUplink: OptionSpec = {
   name: 'no-uplink',
   help: 'a network of its own: no interface is put on the bridge, and the host stays where it is',
 }
+const nat: OptionSpec = {
+  name: 'nat',
+  help: 'as --no-uplink, and its guests reach what the host reaches, by the addresses of the host',
+}
 const address: OptionSpec = {
   name: 'address',
   value: 'CIDR',
@@ -74,7 +78,7 @@ export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = {
     summary: 'create a bridge and move the host onto it without losing its connections',
     positional: bridge('the bridge to create (default: default_bridge of the configuration, br0)'),
     options: [
-      ...[uplink, noUplink, address, gateway, checkGateway, tryFor, accept],
+      ...[uplink, noUplink, nat, address, gateway, checkGateway, tryFor, accept],
       ...[dryRun, json, quiet, verbose, config, help, version],
     ],
   },

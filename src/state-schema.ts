@@ -6,7 +6,8 @@ import type { NetworkState } from './state.ts'
 const text = v.optional(v.string())
 const count = v.optional(v.number())
 const words = v.array(v.string())
-const family = v.picklist([4, 6])
+export const familySchema = v.picklist([4, 6])
+const family = familySchema
 
 const link = v.object({
   index: v.number(),
@@ -92,7 +93,9 @@ const neighbour = v.object({
   router: v.boolean(),
 })
 
-const sysctl = v.object({ family, dev: v.string(), key: v.string(), value: v.string() })
+export const sysctlSchema = v.object({ family, dev: v.string(), key: v.string(), value: v.string() })
+
+const chainSet = v.object({ bridge: v.string(), id: v.string(), text: v.string(), listed: v.boolean() })
 
 export const stateSchema = v.pipe(
   v.object({
@@ -102,7 +105,10 @@ export const stateSchema = v.pipe(
     rules: v.array(rule),
     nexthops: v.array(nexthop),
     neighbours: v.array(neighbour),
-    sysctls: v.array(sysctl),
+    sysctls: v.array(sysctlSchema),
+    routing: v.optional(
+      v.object({ chains: v.optional(v.array(chainSet)), forwarding: v.array(sysctlSchema) }),
+    ),
   }),
   // An absent key and `undefined` read the same; the type asks for the latter.
   v.transform((state) => state as NetworkState),

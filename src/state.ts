@@ -14,6 +14,16 @@ export interface NetworkState {
   readonly neighbours: readonly Neighbour[]
   /** Per-interface settings under /proc/sys/net/ipv[46]/conf, of the links that were asked for. */
   readonly sysctls: readonly Sysctl[]
+  /** `undefined` where nobody looked. */
+  readonly routing: Routing | undefined
+}
+
+/** What decides which way guests have beyond a bridge that has no uplink. */
+export interface Routing {
+  /** The chains of each such bridge, in our own table of nftables; `undefined` where we may not look. */
+  readonly chains: readonly ChainSet[] | undefined
+  /** The settings that go with forwarding, of all links. */
+  readonly forwarding: readonly Sysctl[]
 }
 
 export interface Link {
@@ -129,6 +139,16 @@ export interface Sysctl {
   readonly value: string
 }
 
+/** What one bridge has in our table. */
+export interface ChainSet {
+  readonly bridge: string
+  /** That of the run that made it. */
+  readonly id: string
+  /** The chains as `nft` reads them: as brup wrote them, or (`listed`) as nft lists them. */
+  readonly text: string
+  readonly listed: boolean
+}
+
 export const findLink = (state: Pick<NetworkState, 'links'>, name: string | undefined): Link | undefined =>
   state.links.find((link) => link.name === name)
 
@@ -143,5 +163,8 @@ export const addressesOf = (state: NetworkState, dev: string): readonly Address[
   state.addresses.filter((address) => address.dev === dev)
 
 /** The value of one setting, `undefined` where the kernel has no such file or no value. */
-export const sysctlOf = (state: NetworkState, at: Omit<Sysctl, 'value'>): string | undefined =>
+export const sysctlOf = (
+  state: Pick<NetworkState, 'sysctls'>,
+  at: Omit<Sysctl, 'value'>,
+): string | undefined =>
   state.sysctls.find((item) => item.family === at.family && item.dev === at.dev && item.key === at.key)?.value

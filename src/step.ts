@@ -27,10 +27,12 @@ export type Step =
       readonly mac: string
     }
   | { readonly op: 'sysctl.set'; readonly sysctl: Sysctl }
+  /** Lines for `nft -f`, all or nothing. */
+  | { readonly op: 'nft.load'; readonly text: string }
 
-export type IpStep = Exclude<Step, { op: 'sysctl.set' }>
+export type IpStep = Exclude<Step, { op: 'sysctl.set' | 'nft.load' }>
 
-export const isIpStep = (step: Step): step is IpStep => step.op !== 'sysctl.set'
+export const isIpStep = (step: Step): step is IpStep => step.op !== 'sysctl.set' && step.op !== 'nft.load'
 
 /**
  * The words of one line for `ip -batch`. Lifetimes are given as what is left of them at `now`, in seconds of

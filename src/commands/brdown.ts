@@ -18,6 +18,7 @@ import { forgetDetached } from '../transaction/detached-taps.ts'
 import { asOfNow, deleteJournal, leftBy, sidesOf, type Journal } from '../transaction/journal.ts'
 import { guestsOn, guestTexts } from '../transaction/guests.ts'
 import { takeBackPending } from '../transaction/recover.ts'
+import { routingWithout } from '../transaction/routed.ts'
 import { observeQuiet, observeSides } from '../transaction/verify.ts'
 import { mend } from './repair.ts'
 import { inSession, type Session } from './session.ts'
@@ -53,21 +54,22 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
       hint: 'end them, or take their taps away with --force',
       differences: guests,
     })
-  if (args.dryRun) return planOutcome(expectedPlan(found, journal, sides), sides, bootSeconds())
   const { runDir } = session
+  const down = { journal, runDir }
+  if (args.dryRun) return planOutcome(expectedPlan(found, down), sides, bootSeconds())
   if (journal.raised === undefined) {
-    const steps = stepsOf(expectedPlan(found, journal, sides))
+    const steps = stepsOf(expectedPlan(found, down))
     await takeBackPending(runDir, journal, session)
     return loweredOutcome(steps, sides, [])
   }
   const { steps: mending, before, journal: mended } = await mendFirst(session, journal, found)
-  const losses = lostWithUplink(before, wayDown(before, mended), sides)
+  const losses = lostWithUplink(before, wayDown(before, { journal: mended, runDir }), sides)
   const { steps } = await runChange({
     ...session,
     journal: { ...asOfNow(mended, before), pending: { command: 'brdown', before } },
     sides,
-    lift: liftSteps(before, goalDown(before, mended, sides), sides),
-    goal: (now) => goalDown(now, mended, sides),
+    lift: liftSteps(before, goalDown(before, { journal: mended, runDir }), sides),
+    goal: (now) => goalDown(now, { journal: mended, runDir }),
     check: () => Promise.resolve(),
     commit: () => {
       deleteJournal(runDir, bridge)
@@ -79,16 +81,22 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   return loweredOutcome([...mending, ...steps], sides, losses)
 }
 
-/** What the host should have off the bridge. What is on trial is taken back: there is nothing yet to be carried over. */
-function wayDown(now: NetworkState, journal: Journal): NetworkState {
-  const { original, raised } = journal
-  const sides = sidesOf(journal)
-  if (raised === undefined || !isMove(sides)) return original
-  return loweredGoal(now, { sides, original, raised, at: bootSeconds() })
+interface Down {
+  readonly journal: Journal
+  readonly runDir: string
 }
 
-const goalDown = (now: NetworkState, journal: Journal, sides: Sides): NetworkState =>
-  rebase(wayDown(now, journal), now, sides)
+/** What the host should have off the bridge. What is on trial is taken back: there is nothing yet to be carried over. */
+function wayDown(now: NetworkState, { journal, runDir }: Down): NetworkState {
+  const { original, raised } = journal
+  const sides = sidesOf(journal)
+  const routing = routingWithout(runDir, journal, now.routing)
+  if (raised === undefined || !isMove(sides)) return { ...original, routing }
+  return { ...loweredGoal(now, { sides, original, raised, at: bootSeconds() }), routing }
+}
+
+const goalDown = (now: NetworkState, down: Down): NetworkState =>
+  rebase(wayDown(now, down), now, sidesOf(down.journal))
 
 interface Start {
   readonly steps: readonly Step[]
@@ -120,11 +128,13 @@ function driftToMend(now: NetworkState, journal: Journal): Left | undefined {
   return left !== undefined && isPort && driftOf(now, left).length > 0 ? left : undefined
 }
 
-function expectedPlan(found: NetworkState, journal: Journal, sides: Sides): Plan {
+function expectedPlan(found: NetworkState, down: Down): Plan {
+  const { journal } = down
+  const sides = sidesOf(journal)
   const left = driftToMend(found, journal)
-  if (left === undefined) return planWithLift(found, goalDown(found, journal, sides), sides)
+  if (left === undefined) return planWithLift(found, goalDown(found, down), sides)
   const mended = repairGoal(found, left)
-  const plan = makePlan(mended, goalDown(mended, journal, sides), sides)
+  const plan = makePlan(mended, goalDown(mended, down), sides)
   return { ...plan, prepare: [...stepsOf(planWithLift(found, mended, sides)), ...plan.prepare] }
 }
 

@@ -4,10 +4,11 @@ import { loadConfig } from '../config.ts'
 import { refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
+import { hasNft } from '../kernel/nft.ts'
 import { observe } from '../kernel/observe.ts'
 import { isWireless } from '../kernel/wireless.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
-import { ownBridgeGoal, raisedGoal } from '../plan/goals.ts'
+import { ownBridgeGoal, raisedGoal, routedFamilies } from '../plan/goals.ts'
 import { makePlan } from '../plan/planner.ts'
 import { brupRefusal, ownBridgeRefusal } from '../plan/refusals.ts'
 import { withTold } from '../plan/told.ts'
@@ -17,6 +18,7 @@ import { findLink, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
 import { prepareChecks, refuseCheck } from '../transaction/checks.ts'
 import { writeJournal, type Journal } from '../transaction/journal.ts'
+import { routedFor } from '../transaction/routed.ts'
 import { namespaceInode } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { beginTrial } from '../transaction/trial.ts'
@@ -54,12 +56,10 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   refuse(before, sides, wish)
   refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
-  const base = isMove(sides)
-    ? raisedGoal(before, { sides, id })
-    : ownBridgeGoal(before, { bridge, id, needsIpv6: wish.addresses.some(({ family }) => family === 6) })
+  const base = isMove(sides) ? raisedGoal(before, { sides, id }) : ownBridgeGoal(before, { ...wish, id })
   const goal = withTold(base, bridge, wish)
   if (wish.dryRun) return planOutcome(makePlan(before, goal, sides), sides, bootSeconds())
-  const journal = newJournal(wish, { before, sides, id })
+  const journal = newJournal(wish, { runDir, before, sides, id })
   const check = await prepareChecks(wish, { ...session, goal, sides })
   const { steps } = await runChange({
     ...session,
@@ -90,7 +90,10 @@ function refuse(before: NetworkState, sides: Sides, { addresses }: Wish): void {
     ? brupRefusal(before, sides)
     : ownBridgeRefusal(before, sides.bridge, addresses)
   if (reason !== undefined) throw reason
-  if (!isMove(sides)) return
+  if (!isMove(sides)) {
+    if (!hasNft()) throw refusal(`${sides.bridge} needs nft, to keep its guests apart`, 'install nftables')
+    return
+  }
   const { uplink } = sides
   if (isWireless(uplink))
     throw refusal(`${uplink} is Wi-Fi, which cannot be a port of a bridge`, 'use a wired uplink')
@@ -99,7 +102,7 @@ function refuse(before: NetworkState, sides: Sides, { addresses }: Wish): void {
 
 function newJournal(
   wish: Wish,
-  { before, sides, id }: { before: NetworkState; sides: Sides; id: string },
+  { runDir, before, sides, id }: { runDir: string; before: NetworkState; sides: Sides; id: string },
 ): Journal & { pending: NonNullable<Journal['pending']> } {
   const link = findLink(before, sides.uplink)
   return {
@@ -111,6 +114,7 @@ function newJournal(
     uplink: link === undefined ? undefined : { name: link.name, index: link.index, mac: link.mac },
     adopted: findLink(before, sides.bridge) !== undefined,
     told: toldTexts(wish),
+    routed: routedFor(routedFamilies(wish), { runDir, bridge: sides.bridge, now: before.routing }),
     original: before,
     pending: { command: 'brup', before },
   }

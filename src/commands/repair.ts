@@ -72,6 +72,7 @@ function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {
   if (wanted !== uplink?.name)
     throw refusal(`${bridge} is up ${withUplink(uplink?.name)}, not ${withUplink(wanted)}`, down)
   const texts = toldTexts(wish)
+  if (texts.nat && !told.nat) throw refusal(`${bridge} is up without NAT`, down)
   const isTold = texts.addresses.length + texts.gateways.length > 0
   if (isTold && JSON.stringify(texts) !== JSON.stringify(told))
     throw refusal(`${bridge} is up with other addresses or gateways`, down)

@@ -16,6 +16,8 @@ export interface Wish {
   readonly checkGatewaySeconds: number
   readonly trySeconds: number | undefined
   readonly check: CheckCommand | undefined
+  /** Guests reach what is beyond the bridge, by the host's addresses. */
+  readonly nat: boolean
 }
 
 interface BridgeArgs {
@@ -33,14 +35,21 @@ const defaultCheckSeconds = 5
 export function wishOf(args: BrupArgs, config: Config): Wish {
   const bridge = args.bridge ?? config.defaultBridge
   const configured = config.bridges.find(({ name }) => name === bridge)
-  const uplink = args.hasNoUplink ? false : (args.uplink ?? configured?.uplink)
+  const nat = args.nat || configured?.nat === true
+  if (nat && args.uplink !== undefined)
+    throw usageError(`${bridge} has NAT, and so no uplink`, 'give no --uplink')
+  const uplink = args.hasNoUplink || nat ? false : (args.uplink ?? configured?.uplink)
+  const addresses = args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? [])
+  if (nat && addresses.length === 0)
+    throw usageError(`${bridge} has no address, and so no subnet for NAT`, 'give --address CIDR')
   const gateways = args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? [])
   if (uplink === false && gateways.length > 0)
     throw usageError(`${bridge} has no uplink, and so no gateway`, 'give --uplink IF, or no --gateway')
   return {
     bridge,
     uplink,
-    addresses: args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? []),
+    addresses,
+    nat,
     gateways,
     trySeconds: args.trySeconds,
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
@@ -49,7 +58,8 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
 }
 
 /** As the journal keeps them. */
-export const toldTexts = ({ addresses, gateways }: Wish): Journal['told'] => ({
+export const toldTexts = ({ addresses, gateways, nat }: Wish): Journal['told'] => ({
   addresses: addresses.map(({ text, prefixLength }) => `${text}/${prefixLength}`),
   gateways: gateways.map(({ text }) => text),
+  nat,
 })

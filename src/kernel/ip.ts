@@ -1,12 +1,9 @@
-import { execa } from 'execa'
 import { CommandError } from '../errors.ts'
-import { startTimeOf, type ProcessId } from './process.ts'
-import { isExecutable, programEnvironment } from './program.ts'
+import { runFed } from './fed.ts'
+import type { ProcessId } from './process.ts'
+import { isExecutable } from './program.ts'
 
-/**
- * The one door to the kernel's network configuration: iproute2's `ip`, found by absolute path and never through
- * the caller's PATH, in a process group of its own (Ctrl-C on the terminal reaches only us), with a time limit.
- */
+/** The one door to the kernel's network configuration: iproute2's `ip`, found by absolute path and never through the caller's PATH. */
 
 export interface IpResult {
   readonly ok: boolean
@@ -37,43 +34,16 @@ export function ipPath(): string {
 }
 
 /** Runs `ip ARGUMENTS -batch -` with the lines as its input. Does not throw when `ip` refuses. */
-export async function ipBatch(args: readonly string[], options: IpOptions): Promise<IpResult> {
-  const child = execa(ipPath(), [...args, '-batch', '-'], {
-    cwd: '/',
-    env: programEnvironment,
-    extendEnv: false,
-    detached: true,
-    cleanup: false,
-    reject: false,
-    timeout: options.seconds * 1000,
-    killSignal: 'SIGKILL',
-    maxBuffer: 256 * 1024 * 1024,
+export async function ipBatch(
+  args: readonly string[],
+  { lines, seconds, onSpawn }: IpOptions,
+): Promise<IpResult> {
+  const input = lines.join('\n') + '\n'
+  const { ok, stdout, stderr, message } = await runFed(ipPath(), [...args, '-batch', '-'], {
+    input,
+    seconds,
+    onSpawn,
   })
-  child.stdin.on('error', ignore)
-  try {
-    if (child.pid !== undefined)
-      options.onSpawn?.({ pid: child.pid, startTime: startTimeOf(child.pid) ?? '' })
-  } catch (error) {
-    child.kill('SIGKILL')
-    await child
-    throw error
-  }
-  child.stdin.end(options.lines.join('\n') + '\n')
-  const result = await child
-  const failedLine = /^Command failed -:(\d+)/m.exec(result.stderr)?.[1]
-  return {
-    ok: !result.failed,
-    stdout: result.stdout,
-    message: result.timedOut
-      ? `ip did not end within ${options.seconds} s`
-      : firstLine(result.stderr, result.exitCode),
-    failedLine: failedLine === undefined ? undefined : Number(failedLine),
-  }
+  const failedLine = /^Command failed -:(\d+)/m.exec(stderr)?.[1]
+  return { ok, stdout, message, failedLine: failedLine === undefined ? undefined : Number(failedLine) }
 }
-
-/** A child that has ended early closes the pipe; its exit status says what there is to say. */
-const ignore = (): void => undefined
-
-const firstLine = (stderr: string, exitCode: number | undefined): string =>
-  stderr.split('\n').find((line) => line.trim() !== '') ??
-  (exitCode === undefined ? 'ip was killed' : `ip ended with status ${exitCode}`)

@@ -5,7 +5,9 @@ import type { Link, NetworkState, Route } from '../state.ts'
 import { bootSeconds } from './clock.ts'
 import { ipBatch } from './ip.ts'
 import { parseAddress, parseLink, parseNeighbour, parseNexthop, parseRoute } from './parse.ts'
+import { listChains } from './nft.ts'
 import { parseRule } from './parse-rule.ts'
+import { mayChangeNetwork } from './privilege.ts'
 import {
   linkSchema,
   neighbourSchema,
@@ -14,7 +16,7 @@ import {
   ruleSchema,
   type RawRoute,
 } from './schema.ts'
-import { readSysctls } from './sysctl.ts'
+import { readForwarding, readSysctls } from './sysctl.ts'
 
 const seconds = 10
 
@@ -64,7 +66,18 @@ async function look(sysctlsOf: readonly string[]): Promise<NetworkState> {
       parseNeighbour,
     ),
     sysctls: sysctlsOf.flatMap(readSysctls),
+    routing: undefined,
   }
+}
+
+/** The same, with what routes guests. */
+export async function observeRouting(sysctlsOf: readonly string[]): Promise<NetworkState> {
+  const [state, chains] = await Promise.all([
+    observe(sysctlsOf),
+    mayChangeNetwork() ? listChains() : undefined,
+  ])
+  const forwarding = readForwarding(state.links.map(({ name }) => name))
+  return { ...state, routing: { chains, forwarding } }
 }
 
 /** The links alone: what the hooks need. */

@@ -21,6 +21,19 @@ export function readSysctls(dev: string): readonly Sysctl[] {
   )
 }
 
+/** The settings that go with forwarding: the switches, and those of the named links. */
+export const readForwarding = (devs: readonly string[]): readonly Sysctl[] =>
+  [
+    { family: 4, dev: 'all', key: 'accept_redirects' } as const,
+    ...['all', 'default', ...devs].flatMap((dev) =>
+      families.map((family) => ({ family, dev, key: 'forwarding' })),
+    ),
+    ...devs.map((dev) => ({ family: 6, dev, key: 'accept_ra' }) as const),
+  ].flatMap((at) => {
+    const value = readSysctl(at)
+    return value === undefined ? [] : [{ ...at, value }]
+  })
+
 function keysOf(family: Family, dev: string): readonly string[] {
   try {
     return readdirSync(`${root}/net/ipv${family}/conf/${dev}`).filter((key) => !readOnly.has(key))

@@ -4,6 +4,7 @@ import { isAdvertised, isUnneeded } from './advertised.ts'
 import { addressId, addressTraits, isAdvertisedAddress, isTemporary, livesAsLong } from './addresses.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
+import { compareRouting } from './routing.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
 
 /** One line that a user can read: `missing: route default via 192.168.1.1 dev eth0`. */
@@ -21,6 +22,7 @@ export function compare(seen: NetworkState, goal: NetworkState, sides: Sides): r
     ...compareRoutes(actual, goal, devs),
     ...compareOthers(actual, goal, devs),
     ...compareSysctls(actual, goal, devs),
+    ...compareRouting(actual.routing, goal.routing, sides),
   ]
 }
 

@@ -13,6 +13,7 @@ import { convergeLinks } from './converge-links.ts'
 import { convergeNeighbours, convergeNexthops, convergeRules } from './converge-others.ts'
 import { convergeRoutes } from './converge-routes.ts'
 import type { Sides } from './footprint.ts'
+import { convergeRouting } from './routing.ts'
 import { isKernelsOwn, isOnDev, prefixRoutes, routeId } from './routes.ts'
 
 /** One concern's share of a plan: what comes before the rest, and what must wait for it. */
@@ -33,7 +34,9 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
   const rules = convergeRules(from, to, sides)
   const neighbours = convergeNeighbours(from, to, sides)
   const sysctls = convergeSysctls(from, to, sides)
+  const routing = convergeRouting(from.routing, to.routing, sides)
   return [
+    ...routing.first,
     ...links.create,
     ...objects.first,
     ...sysctls.first,
@@ -53,6 +56,7 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
     ...restoredPrefixRoutes(to, addresses.changed),
     ...sysctls.last,
     ...links.last,
+    ...routing.last,
   ]
 }
 

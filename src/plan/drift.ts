@@ -1,3 +1,4 @@
+import type { Family } from '../names.ts'
 import { findLink, portsOf, type NetworkState } from '../state.ts'
 import { compare, type Difference } from './compare.ts'
 import type { Sides } from './footprint.ts'
@@ -14,11 +15,13 @@ export interface Left {
   readonly raised: NetworkState
   /** Now, in seconds of CLOCK_BOOTTIME. */
   readonly at: number
+  /** The families that are forwarded for its guests. */
+  readonly routed: readonly Family[]
 }
 
 /** Where the host should be on the bridge. */
-export const repairGoal = (now: NetworkState, { sides, raised, at }: Left): NetworkState =>
-  rebase(repairedGoal(now, { sides, raised, at }), now, sides)
+export const repairGoal = (now: NetworkState, left: Left): NetworkState =>
+  rebase(repairedGoal(now, left), now, left.sides)
 
 /**
  * What is no longer as brup left it, and can be mended; a line each, none for what was added to the bridge on purpose. Of a bridge

@@ -1,6 +1,8 @@
+import type { Cidr, Family } from '../names.ts'
 import {
   addressesOf,
   findLink,
+  sysctlOf,
   type Address,
   type Link,
   type NetworkState,
@@ -11,8 +13,10 @@ import {
 import { stopGap } from './advertised.ts'
 import { isTemporary, moveAddress } from './addresses.ts'
 import { devsOf, routeFilter, type Move, type Sides } from './footprint.ts'
+import { ownChains } from './chains.ts'
 import { markOf } from './marks.ts'
 import { isKernelsOwn, moveHops, prefixRoutes, routeId } from './routes.ts'
+import { raisedRouting } from './routing.ts'
 
 interface RaiseOptions {
   readonly sides: Move
@@ -36,31 +40,50 @@ export function raisedGoal(before: NetworkState, { sides, id }: RaiseOptions): N
     nexthops: before.nexthops.map((item) => (item.dev === uplink ? { ...item, dev: bridge } : item)),
     neighbours: before.neighbours.map((item) => (item.dev === uplink ? { ...item, dev: bridge } : item)),
     sysctls: raisedSysctls(before, sides),
+    routing: before.routing,
   }
 }
 
 interface OwnBridgeOptions {
   readonly bridge: string
   readonly id: string
-  readonly needsIpv6: boolean
+  readonly addresses: readonly Cidr[]
+  /** Whether its guests may reach what is beyond the bridge. */
+  readonly nat: boolean
 }
 
 /** A bridge that is a network of its own, beside everything that is there. */
-export function ownBridgeGoal(
-  before: NetworkState,
-  { bridge, id, needsIpv6 }: OwnBridgeOptions,
-): NetworkState {
+export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): NetworkState {
+  const { bridge, id, addresses } = options
   const existing = findLink(before, bridge)
   const link = existing === undefined ? newBridge(bridge, id) : { ...existing, up: true }
+  const routing = raisedRouting(before.routing, {
+    bridge,
+    chains: ownChains(options),
+    routed: routedFamilies(options),
+  })
   const own = existing === undefined ? before.sysctls.flatMap((item) => initialSetting(item, bridge)) : []
+  const value = (item: Sysctl): string => {
+    if (item.key === 'disable_ipv6' && addresses.some(({ family }) => family === 6)) return '0'
+    const settings = { sysctls: routing?.forwarding ?? [] }
+    return sysctlOf(settings, item) ?? sysctlOf(settings, { ...item, dev: 'default' }) ?? item.value
+  }
   return {
     ...before,
     links: [...before.links.filter(({ name }) => name !== bridge), link],
     sysctls: [...before.sysctls, ...own].map((item) =>
-      needsIpv6 && item.dev === bridge && item.key === 'disable_ipv6' ? { ...item, value: '0' } : item,
+      item.dev === bridge ? { ...item, value: value(item) } : item,
     ),
+    routing,
   }
 }
+
+/** The families that must be forwarded for the guests of such a bridge. */
+export const routedFamilies = ({
+  nat,
+  addresses,
+}: Pick<OwnBridgeOptions, 'nat' | 'addresses'>): readonly Family[] =>
+  ([4, 6] as const).filter((family) => nat && addresses.some((address) => address.family === family))
 
 /** What a new link starts with; its IPv6 MTU follows its own. */
 const initialSetting = (item: Sysctl, bridge: string): readonly Sysctl[] =>

@@ -46,6 +46,7 @@ export function readyState(from: NetworkState, options: ReadyOptions): NetworkSt
     nexthops: from.nexthops,
     neighbours: readyNeighbours(from, options),
     sysctls: readySysctls(from, { ends, sides, direction }),
+    routing: from.routing,
   }
 }
 

@@ -3,6 +3,7 @@ import { withStopGaps } from './advertised.ts'
 import { ruleId } from './converge-others.ts'
 import { devsOf, isMove, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { routeId, slotOf } from './routes.ts'
+import { rebaseRouting } from './routing.ts'
 import { withoutLink } from './without-link.ts'
 
 /**
@@ -50,6 +51,7 @@ function rebaseOn(
       ...now.sysctls.filter(({ dev }) => !isOurs(dev)),
       ...goal.sysctls.filter(({ dev }) => isOurs(dev)),
     ],
+    routing: rebaseRouting(goal.routing, now.routing, sides),
   }
 }
 

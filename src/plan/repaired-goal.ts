@@ -7,11 +7,13 @@ import {
   type Route,
   type Sysctl,
 } from '../state.ts'
+import type { Family } from '../names.ts'
 import { addressId, rankedId } from './addresses.ts'
 import { arranged } from './arranged.ts'
 import { carry } from './carry.ts'
 import { devsOf, type Sides } from './footprint.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
+import { chainsOf, raisedRouting } from './routing.ts'
 
 interface RepairOptions {
   readonly sides: Sides
@@ -19,19 +21,26 @@ interface RepairOptions {
   readonly raised: NetworkState
   /** Now, in seconds of CLOCK_BOOTTIME. */
   readonly at: number
+  /** The families that are forwarded for its guests. */
+  readonly routed: readonly Family[]
 }
 
 /**
  * The host on the bridge as brup left it, with what has come to the bridge since. What was lost is put back; what was put back on
  * the uplink is moved, or dropped where the bridge has it. Ports that came since stay.
  */
-export function repairedGoal(now: NetworkState, { sides, raised, at }: RepairOptions): NetworkState {
+export function repairedGoal(now: NetworkState, { sides, raised, at, routed }: RepairOptions): NetworkState {
   const carried = carry(now, { sides, raised, at, base: raised, to: sides.bridge })
   const addresses = arranged(carried.addresses, { now, sides, standing: now.addresses })
   return {
     ...carried,
     links: repairedLinks(now, raised, sides),
     sysctls: repairedSettings(now, raised),
+    routing: raisedRouting(now.routing, {
+      bridge: sides.bridge,
+      chains: chainsOf(raised.routing, sides.bridge),
+      routed,
+    }),
     addresses,
     routes: inOrderOfNow(
       [...carried.routes.filter((route) => !isKernelsOwn(route)), ...newPrefixRoutes(addresses, now, raised)],

@@ -17,6 +17,7 @@ export function withoutLink(state: NetworkState, dev: string): NetworkState {
     nexthops,
     neighbours: state.neighbours.filter((neighbour) => neighbour.dev !== dev),
     sysctls: state.sysctls.filter((sysctl) => sysctl.dev !== dev),
+    routing: state.routing,
   }
 }
 

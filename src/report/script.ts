@@ -2,10 +2,15 @@ import type { Plan } from '../plan/planner.ts'
 import { batchLine, ipOptions, ipWords, isIpStep, sysctlPath, type Step } from '../step.ts'
 
 /** A step as the command that does it; `now` in seconds of CLOCK_BOOTTIME, for what is left of lifetimes. */
-export const stepCommand = (step: Step, now: number): string =>
-  isIpStep(step)
-    ? ['ip', ...ipOptions(step), ...ipWords(step, now).map(quoted)].join(' ')
-    : `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`
+export function stepCommand(step: Step, now: number): string {
+  if (step.op === 'nft.load') return hereDocument('nft -f -', step.text.split('\n'))
+  if (step.op === 'sysctl.set')
+    return `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`
+  return ['ip', ...ipOptions(step), ...ipWords(step, now).map(quoted)].join(' ')
+}
+
+const hereDocument = (command: string, lines: readonly string[]): string =>
+  [`${command} <<'END'`, ...lines, 'END'].join('\n')
 
 export const quoted = (word: string): string =>
   /^[\w.,:/@%+=^-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
@@ -27,5 +32,5 @@ function changeLines(steps: readonly Step[], now: number): readonly string[] {
   const [only, ...others] = steps
   if (only !== undefined && others.length === 0) return [stepCommand(only, now)]
   const lines = steps.filter(isIpStep).map((step) => batchLine(ipWords(step, now)))
-  return ["ip -batch - <<'END'", ...lines, 'END']
+  return [hereDocument('ip -batch -', lines)]
 }

@@ -1,8 +1,10 @@
 import { CommandError, messageOf } from '../errors.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { ipBatch } from '../kernel/ip.ts'
+import { nftLoad } from '../kernel/nft.ts'
 import type { ProcessId } from '../kernel/process.ts'
 import { writeSysctl } from '../kernel/sysctl.ts'
+import type { Sysctl } from '../state.ts'
 import { batchLine, ipOptions, ipWords, isIpStep, sysctlPath, type IpStep, type Step } from '../step.ts'
 import { throwIfInterrupted } from './interrupt.ts'
 
@@ -25,12 +27,14 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
     options.onSteps?.(part)
     const ipSteps = part.filter(isIpStep)
     if (ipSteps.length > 0) await applyBatch(ipSteps, options)
-    else applySysctls(part, options)
+    for (const step of part)
+      if (step.op === 'nft.load') await applyNft(step.text, options)
+      else if (step.op === 'sysctl.set') applySysctl(step.sysctl, options)
   }
 }
 
 /** What runs as one: consecutive lines for `ip` with the same options share a batch. */
-const kindOf = (step: Step): string => (isIpStep(step) ? `ip ${ipOptions(step).join(' ')}` : 'sysctl')
+const kindOf = (step: Step): string => (isIpStep(step) ? `ip ${ipOptions(step).join(' ')}` : step.op)
 
 function partsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   const parts: Step[][] = []
@@ -57,14 +61,15 @@ async function applyBatch(steps: readonly IpStep[], { onSpawn, force }: ApplyOpt
   throw new CommandError('failed', `${at === undefined ? 'ip' : `ip ${at}`}: ${result.message}`)
 }
 
-function applySysctls(steps: readonly Step[], { force }: ApplyOptions): void {
-  for (const step of steps) {
-    if (step.op !== 'sysctl.set') continue
-    try {
-      writeSysctl(step.sysctl)
-    } catch (error) {
-      if (force === true) continue
-      throw new CommandError('failed', `${sysctlPath(step.sysctl)}: ${messageOf(error)}`)
-    }
+function applySysctl(sysctl: Sysctl, { force }: ApplyOptions): void {
+  try {
+    writeSysctl(sysctl)
+  } catch (error) {
+    if (force !== true) throw new CommandError('failed', `${sysctlPath(sysctl)}: ${messageOf(error)}`)
   }
+}
+
+async function applyNft(text: string, { onSpawn, force }: ApplyOptions): Promise<void> {
+  const { ok, message } = await nftLoad(text, onSpawn)
+  if (!ok && force !== true) throw new CommandError('failed', `nft: ${message}`)
 }

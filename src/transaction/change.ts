@@ -109,6 +109,7 @@ async function takeBack(change: Change, error: unknown, count: number): Promise<
   const { journal, runDir, say } = change
   say(`${messageOf(error)}; taking back ${count} steps`)
   const { differences, refusals } = await rollBack(journal, journal.pending.before, {
+    runDir,
     onSpawn: recorder(change),
     onSteps: change.show,
   })

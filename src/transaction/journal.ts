@@ -7,7 +7,7 @@ import type { Left } from '../plan/drift.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { withIndexes } from '../plan/repaired-goal.ts'
 import { findLink, type NetworkState } from '../state.ts'
-import { stateSchema } from '../state-schema.ts'
+import { familySchema, stateSchema, sysctlSchema } from '../state-schema.ts'
 import { namespaceInode } from './run-dir.ts'
 
 /** What is written before the first change: enough to put everything back, whoever does it. */
@@ -26,7 +26,13 @@ const journalSchema = v.object({
   /** Whether the bridge was there before. */
   adopted: v.boolean(),
   /** What the user told brup. */
-  told: v.object({ addresses: v.array(v.string()), gateways: v.array(v.string()) }),
+  told: v.object({
+    addresses: v.array(v.string()),
+    gateways: v.array(v.string()),
+    nat: v.optional(v.boolean(), false),
+  }),
+  /** What is forwarded for its guests, and the settings before any bridge here needed that. */
+  routed: v.optional(v.object({ families: v.array(familySchema), before: v.array(sysctlSchema) })),
   /** The network before brup: the goal of brdown. */
   original: stateSchema,
   /** The network when brup committed; absent until then. */
@@ -47,10 +53,16 @@ export type Journal = v.InferOutput<typeof journalSchema>
 
 /** What a brup that committed left behind. */
 export const leftBy = (journal: Journal): Left | undefined => {
-  const { id, adopted, raised } = journal
-  return raised === undefined
-    ? undefined
-    : { sides: sidesOf(journal), id, adopted, raised, at: bootSeconds() }
+  const { id, adopted, raised, routed } = journal
+  if (raised === undefined) return undefined
+  return {
+    sides: sidesOf(journal),
+    id,
+    adopted,
+    raised,
+    routed: routed?.families ?? [],
+    at: bootSeconds(),
+  }
 }
 
 export const sidesOf = ({ uplink, bridge }: Pick<Journal, 'uplink' | 'bridge'>): Sides => ({

@@ -123,7 +123,7 @@ export async function takeBackPending(
     writeJournal(runDir, { ...journal, pending: { command, before, child } })
   }
   if (pending.trial !== undefined) endInJournal(record)
-  const { differences } = await rollBack(journal, before, { onSpawn: record })
+  const { differences } = await rollBack(journal, before, { runDir, onSpawn: record })
   for (const guest of taken) say(`taken off ${bridge}: ${guest}`)
   if (differences.length > 0)
     throw new CommandError('incomplete', `an unfinished ${pending.command} could not be taken back whole`, {

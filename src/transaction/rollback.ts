@@ -8,6 +8,7 @@ import { rebaseForRollback } from '../plan/rebase.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { applySteps, type ApplyOptions } from './apply.ts'
 import { sidesOf, type Journal } from './journal.ts'
+import { routingOf } from './routed.ts'
 import { observeSides, settle, untilUsable } from './verify.ts'
 
 /**
@@ -23,6 +24,10 @@ export interface Rollback {
   readonly refusals: readonly string[]
 }
 
+interface RollbackOptions extends Pick<ApplyOptions, 'onSpawn' | 'onSteps'> {
+  readonly runDir: string
+}
+
 /**
  * Back to the state before: the same planner, with the snapshot as its goal, until the network is as it was.
  * Nothing interrupts it, and it never throws.
@@ -30,7 +35,7 @@ export interface Rollback {
 export async function rollBack(
   journal: Journal,
   before: NetworkState,
-  options: Pick<ApplyOptions, 'onSpawn' | 'onSteps'>,
+  options: RollbackOptions,
 ): Promise<Rollback> {
   const refusals: string[] = []
   let differences: readonly Difference[] = ['unknown: the network could not be read']
@@ -38,7 +43,8 @@ export async function rollBack(
     try {
       const sides = await sidesNow(journal, before)
       const now = await observeSides(sides)
-      const goal = rebaseForRollback(before, now, sides)
+      const routing = routingOf(before, { runDir: options.runDir, journal, now })
+      const goal = rebaseForRollback({ ...before, routing }, now, sides)
       const plan = makePlan(now, goal, sides)
       if (stepsOf(plan).length === 0 && compare(now, goal, sides).length === 0)
         return { differences: [], refusals }

@@ -1,13 +1,16 @@
 import { sleep } from '../kernel/clock.ts'
-import { isCarrierTold, observe } from '../kernel/observe.ts'
+import { isCarrierTold, observe, observeRouting } from '../kernel/observe.ts'
 import { awaitsAdvertised } from '../plan/advertised.ts'
 import { compare, type Difference } from '../plan/compare.ts'
-import { devsOf, type Sides } from '../plan/footprint.ts'
+import { devsOf, isMove, type Sides } from '../plan/footprint.ts'
 import { findLink, type NetworkState } from '../state.ts'
 
-/** The links whose settings a change reads: the two sides, and what a new link starts with. */
+/**
+ * With the settings of the links that a change reads: the two sides, and what a new link starts with. Only guests of a bridge
+ * without an uplink are routed.
+ */
 export const observeSides = (sides: Sides): Promise<NetworkState> =>
-  observe(['all', 'default', ...devsOf(sides)])
+  (isMove(sides) ? observe : observeRouting)(['all', 'default', ...devsOf(sides)])
 
 /** Longer than the kernel takes to act on carrier (a second, LW_URGENT aside). A link may be dormant for good (802.1X). */
 const linkWatchPatience = 1500

@@ -95,6 +95,7 @@ const state = (parts: Partial<NetworkState>): NetworkState => ({
   nexthops: [],
   neighbours: [],
   sysctls: [],
+  routing: undefined,
   ...parts,
 })
 

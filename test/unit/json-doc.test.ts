@@ -48,6 +48,7 @@ const empty: NetworkState = {
   nexthops: [],
   neighbours: [],
   sysctls: [],
+  routing: undefined,
 }
 
 test('the fields of brstatus', () => {
@@ -94,6 +95,7 @@ test('each step, with what it works on', () => {
     'neigh.del': ['neighbour'],
     'neigh.seed': ['dev', 'dst', 'mac'],
     'sysctl.set': ['sysctl'],
+    'nft.load': ['text'],
   } satisfies { [Op in Step['op']]: (keyof Extract<Step, { op: Op }>)[] }
   const documented = rowsUnder('Steps').flatMap(([ops, fields]) =>
     quoted(ops).map((op) => [op, quoted(fields)] as const),

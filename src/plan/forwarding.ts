@@ -1,0 +1,96 @@
+import type { Family } from '../names.ts'
+import { sysctlOf, type Routing, type Sysctl } from '../state.ts'
+import type { Step } from '../step.ts'
+import type { Difference } from './compare.ts'
+
+/**
+ * Forwarding is one switch for all links: a write to `all` sets that of every link, and of those to come (`default`).
+ * IPv4's sets whether redirects are accepted, too (inet_forward_change()); on a link that forwards, IPv6 takes a router's advertisements
+ * only with accept_ra=2, and forgets its default routes otherwise (rt6_purge_dflt_routers()).
+ */
+
+type Forwarding = Routing['forwarding']
+
+const switchOf = (family: Family): Omit<Sysctl, 'value'> => ({ family, dev: 'all', key: 'forwarding' })
+
+const stateOf = (forwarding: Forwarding, family: Family): string | undefined =>
+  sysctlOf({ sysctls: forwarding }, switchOf(family))
+
+const isOn = (forwarding: Forwarding, family: Family): boolean => stateOf(forwarding, family) === '1'
+
+/** What is, with these families forwarded. */
+export const forwardingFor = (families: readonly Family[], now: Forwarding): Forwarding => {
+  const coming = families.filter((family) => !isOn(now, family))
+  return now.map((item) => {
+    if (!coming.includes(item.family)) return item
+    if (item.key === 'forwarding') return { ...item, value: '1' }
+    if (item.key === 'accept_redirects') return { ...item, value: '0' }
+    return hearsRouters(item, now) ? { ...item, value: '2' } : item
+  })
+}
+
+const hearsRouters = ({ key, dev, value }: Sysctl, now: Forwarding): boolean =>
+  key === 'accept_ra' &&
+  value === '1' &&
+  sysctlOf({ sysctls: now }, { family: 6, dev, key: 'forwarding' }) === '0'
+
+/** What is, as it was before anybody of us needed it, but for the families that others still need. Links that came since forward like new ones. */
+export function forwardingWithout(
+  before: Forwarding,
+  now: Forwarding,
+  needed: readonly Family[],
+): Forwarding {
+  return now.map((item) => {
+    if (needed.includes(item.family)) return item
+    const own = sysctlOf({ sysctls: before }, item)
+    const ofNew =
+      item.key === 'forwarding' ? sysctlOf({ sysctls: before }, { ...item, dev: 'default' }) : undefined
+    return { ...item, value: own ?? ofNew ?? item.value }
+  })
+}
+
+/** To settings that are not told there are no steps. What a write to the switch does is foreseen; what is left after it is written link by link. */
+export function convergeForwarding(from: Forwarding, to: Forwarding): readonly Step[] {
+  const families = ([4, 6] as const).filter((family) => {
+    const value = stateOf(to, family)
+    return value !== undefined && value !== stateOf(from, family)
+  })
+  const heard = to.filter(({ key, value }) => key === 'accept_ra' && value === '2')
+  const early = changed(from, heard)
+  const switched = afterSwitch(withValues(from, early), families, to)
+  const writes = [
+    ...early,
+    ...families.map((family) => ({ ...switchOf(family), value: isOn(to, family) ? '1' : '0' })),
+    ...changed(switched, to).sort(acceptRaLast),
+  ]
+  return writes.map((sysctl) => ({ op: 'sysctl.set', sysctl }))
+}
+
+/** A link that begins to forward makes the others forget their advertised default routes, too. */
+const acceptRaLast = (a: Sysctl, b: Sysctl): number =>
+  Number(a.key === 'accept_ra') - Number(b.key === 'accept_ra')
+
+const changed = (from: Forwarding, to: Forwarding): Sysctl[] =>
+  to.filter((item) => {
+    const value = sysctlOf({ sysctls: from }, item)
+    return value !== undefined && value !== item.value
+  })
+
+const withValues = (from: Forwarding, items: Forwarding): Forwarding =>
+  from.map((item) => ({ ...item, value: sysctlOf({ sysctls: items }, item) ?? item.value }))
+
+function afterSwitch(from: Forwarding, families: readonly Family[], to: Forwarding): Forwarding {
+  return from.map((item) => {
+    if (!families.includes(item.family)) return item
+    const value = isOn(to, item.family) ? '1' : '0'
+    if (item.key === 'forwarding') return { ...item, value }
+    return item.key === 'accept_redirects' ? { ...item, value: value === '1' ? '0' : '1' } : item
+  })
+}
+
+/** Links come and go: only those of both are compared. */
+export const compareForwarding = (actual: Forwarding, goal: Forwarding): readonly Difference[] =>
+  changed(actual, goal).map(
+    (item) =>
+      `different: net.ipv${item.family}.conf.${item.dev}.${item.key} is ${sysctlOf({ sysctls: actual }, item) ?? 'none'}, should be ${item.value}`,
+  )

@@ -1,0 +1,50 @@
+import type { Family } from '../names.ts'
+import { chainsOf, loweredRouting, raisedRouting, type Routed } from '../plan/routing.ts'
+import type { NetworkState, Routing } from '../state.ts'
+import { journalledBridges, readJournal, type Journal } from './journal.ts'
+
+/** Forwarding is of the whole host: what a bridge may turn off depends on the others that are up. */
+
+const othersRouted = (runDir: string, bridge: string): readonly Routed[] =>
+  journalledBridges(runDir).flatMap((name) => {
+    const sight = name === bridge ? undefined : readJournal(runDir, name)
+    return sight?.kind === 'usable' ? (sight.journal.routed ?? []) : []
+  })
+
+/** What a new bridge's journal keeps: the settings as they were before the first one, whichever of them goes last. */
+export function routedFor(
+  families: readonly Family[],
+  { runDir, bridge, now }: { runDir: string; bridge: string; now: Routing | undefined },
+): Journal['routed'] {
+  if (families.length === 0 || now === undefined) return undefined
+  const others = othersRouted(runDir, bridge)
+  const before = families.flatMap((family) => {
+    const first = others.find((other) => other.families.includes(family))
+    return (first?.before ?? now.forwarding).filter((item) => item.family === family)
+  })
+  return { families: [...families], before }
+}
+
+/** The routing without a bridge, as the others need it. */
+export const routingWithout = (
+  runDir: string,
+  { bridge, routed }: Pick<Journal, 'bridge' | 'routed'>,
+  now: Routing | undefined,
+): Routing | undefined =>
+  loweredRouting(now, {
+    bridge,
+    routed,
+    needed: othersRouted(runDir, bridge).flatMap(({ families }) => families),
+  })
+
+/** The routing that belongs to an earlier state: with the bridge, if it was up then. */
+export function routingOf(
+  { routing }: NetworkState,
+  { runDir, journal, now }: { runDir: string; journal: Journal; now: NetworkState },
+): Routing | undefined {
+  const { bridge, routed } = journal
+  const chains = chainsOf(routing, bridge)
+  return chains === undefined
+    ? routingWithout(runDir, journal, now.routing)
+    : raisedRouting(now.routing, { bridge, chains, routed: routed?.families ?? [] })
+}
