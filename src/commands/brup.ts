@@ -73,7 +73,7 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
     },
   })
   await attachAgain(session, bridge)
-  return raisedOutcome(steps, sides)
+  return raisedOutcome(steps, { ...sides, nat: wish.nat })
 }
 
 async function uplinkOf({ uplink }: Wish): Promise<string | undefined> {

@@ -5,7 +5,7 @@ import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { isOurBridge } from '../plan/marks.ts'
-import { planOutcome, raisedOutcome, withUplink } from '../report/outcome.ts'
+import { planOutcome, raisedOutcome, reachText } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange, type Changed } from '../transaction/change.ts'
 import { asOfNow, leftBy, sidesOf, writeJournal, type Journal } from '../transaction/journal.ts'
@@ -22,6 +22,7 @@ export async function repair(
   journal: Journal,
 ): Promise<Outcome> {
   const sides = sidesOf(journal)
+  const { nat } = journal.told
   refuseOther(wish, journal)
   const before = await observeQuiet(sides)
   refuseStrangers(before, journal, sides)
@@ -29,7 +30,7 @@ export async function repair(
   const drift = left === undefined ? [] : driftOf(before, left)
   if (left === undefined || drift.length === 0) {
     if (!wish.dryRun) await attachAgain(session, sides.bridge)
-    return raisedOutcome([], sides)
+    return raisedOutcome([], { ...sides, nat })
   }
   if (isMove(sides)) refuseOwner(before, sides.uplink)
   if (wish.dryRun)
@@ -37,7 +38,7 @@ export async function repair(
   const { steps } = await mend(session, { command: 'brup', journal, left, before })
   for (const line of drift) session.say(`repaired: ${line}`)
   await attachAgain(session, sides.bridge)
-  return raisedOutcome(steps, sides, drift)
+  return raisedOutcome(steps, { ...sides, nat }, drift)
 }
 
 interface Mending {
@@ -69,12 +70,13 @@ export async function mend(session: Session, { command, journal, left, before }:
 function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {
   const down = `run brdown ${bridge} first`
   const wanted = wish.uplink === false ? undefined : (wish.uplink ?? uplink?.name)
-  if (wanted !== uplink?.name)
-    throw refusal(`${bridge} is up ${withUplink(uplink?.name)}, not ${withUplink(wanted)}`, down)
   const texts = toldTexts(wish)
-  if (texts.nat && !told.nat) throw refusal(`${bridge} is up without NAT`, down)
+  const is = { uplink: uplink?.name, nat: told.nat }
+  const be = { uplink: wanted, nat: wish.nat || (wish.uplink === undefined && told.nat) }
+  if (is.uplink !== be.uplink || is.nat !== be.nat)
+    throw refusal(`${bridge} is up ${reachText(is)}, not ${reachText(be)}`, down)
   const isTold = texts.addresses.length + texts.gateways.length > 0
-  if (isTold && JSON.stringify(texts) !== JSON.stringify(told))
+  if (isTold && JSON.stringify({ ...texts, nat: told.nat }) !== JSON.stringify(told))
     throw refusal(`${bridge} is up with other addresses or gateways`, down)
 }
 

@@ -2,7 +2,7 @@ import { CommandError, refusal } from '../errors.ts'
 import type { Host, Outcome } from '../host.ts'
 import { sleep } from '../kernel/clock.ts'
 import { isInForeground } from '../kernel/process.ts'
-import { withUplink } from '../report/outcome.ts'
+import { reachText } from '../report/outcome.ts'
 import { interruption } from '../transaction/interrupt.ts'
 import { readJournal, type Journal } from '../transaction/journal.ts'
 import { withLock } from '../transaction/lock.ts'
@@ -120,10 +120,11 @@ export function accept(session: Session, bridge: string): Outcome {
   const { journal, runDir } = session
   if (journal === undefined)
     throw refusal(`${bridge} is not on trial: it is not up`, `run brup ${bridge} --try SECONDS`)
-  const { uplink } = journal
+  const { uplink, told } = journal
+  const reach = { uplink: uplink?.name, nat: told.nat }
   const done = acceptTrial(runDir, journal)
   return {
-    text: `${bridge} is kept${done ? '' : ' already'}, ${withUplink(uplink?.name)}\n`,
+    text: `${bridge} is kept${done ? '' : ' already'}, ${reachText(reach)}\n`,
     json: { bridge, uplink: uplink?.name ?? null },
   }
 }

@@ -31,6 +31,7 @@ export const forwardingFor = (families: readonly Family[], now: Forwarding): For
 
 const hearsRouters = ({ key, dev, value }: Sysctl, now: Forwarding): boolean =>
   key === 'accept_ra' &&
+  dev !== 'lo' &&
   value === '1' &&
   sysctlOf({ sysctls: now }, { family: 6, dev, key: 'forwarding' }) === '0'
 
@@ -88,9 +89,18 @@ function afterSwitch(from: Forwarding, families: readonly Family[], to: Forwardi
   })
 }
 
-/** Links come and go: only those of both are compared. */
-export const compareForwarding = (actual: Forwarding, goal: Forwarding): readonly Difference[] =>
-  changed(actual, goal).map(
-    (item) =>
-      `different: net.ipv${item.family}.conf.${item.dev}.${item.key} is ${sysctlOf({ sysctls: actual }, item) ?? 'none'}, should be ${item.value}`,
-  )
+/** Links come and go: only those of both are compared. Where a switch is not as it should be, it stands for them all. */
+export function compareForwarding(actual: Forwarding, goal: Forwarding): readonly Difference[] {
+  const differing = changed(actual, goal)
+  const switched = differing.filter(({ dev, key }) => dev === 'all' && key === 'forwarding')
+  const isTold = (item: Sysctl): boolean => switched.some(({ family }) => family === item.family)
+  return [...switched, ...differing.filter((item) => !isTold(item))].map((item) => {
+    const { family, dev, key, value } = item
+    const is = sysctlOf({ sysctls: actual }, item) ?? 'none'
+    return `different: net.ipv${family}.conf.${dev}.${key} is ${is}, should be ${value}`
+  })
+}
+
+/** Settings of a link that go with forwarding are as forwarding has them. */
+export const withForwarding = (sysctls: readonly Sysctl[], forwarding: Forwarding): readonly Sysctl[] =>
+  sysctls.map((item) => ({ ...item, value: sysctlOf({ sysctls: forwarding }, item) ?? item.value }))

@@ -5,8 +5,14 @@ import { stepsOf, type Plan } from '../plan/planner.ts'
 import type { Step } from '../step.ts'
 import { scriptOf } from './script.ts'
 
-export const withUplink = (uplink: string | undefined): string =>
-  uplink === undefined ? 'without an uplink' : `with the uplink ${uplink}`
+/** What a bridge connects its guests to. */
+export interface Reach {
+  readonly uplink: string | undefined
+  readonly nat: boolean
+}
+
+export const reachText = ({ uplink, nat }: Reach): string =>
+  nat ? 'with NAT' : uplink === undefined ? 'without an uplink' : `with the uplink ${uplink}`
 
 const jsonSides = ({ uplink, bridge }: Sides): object => ({ uplink: uplink ?? null, bridge })
 
@@ -19,11 +25,11 @@ export const planOutcome = (plan: Plan, sides: Sides, now: number): Outcome => (
 /** Without steps the bridge was up already. */
 export const raisedOutcome = (
   steps: readonly Step[],
-  sides: Sides,
+  { bridge, ...reach }: Reach & Sides,
   repaired: readonly Difference[] = [],
 ): Outcome => ({
-  text: `${sides.bridge} is up${steps.length === 0 ? ' already' : repaired.length > 0 ? ' again' : ''}, ${withUplink(sides.uplink)}\n`,
-  json: { ...jsonSides(sides), steps, repaired },
+  text: `${bridge} is up${steps.length === 0 ? ' already' : repaired.length > 0 ? ' again' : ''}, ${reachText(reach)}\n`,
+  json: { ...jsonSides({ ...reach, bridge }), nat: reach.nat, steps, repaired },
 })
 
 /** With what could not be put back, if anything. */

@@ -26,6 +26,7 @@ type JournalView =
         readonly id: string
         readonly uplink?: { readonly name: string } | undefined
         readonly adopted: boolean
+        readonly told: { readonly nat: boolean }
         readonly pending?: { readonly command: string } | undefined
       }
     }
@@ -90,8 +91,8 @@ function journalView({ journal }: StatusView): object | null {
     case 'unusable':
       return { usable: false, path: journal.path, reason: journal.reason }
     case 'usable': {
-      const { id, uplink, adopted } = journal.journal
-      return { usable: true, id, uplink: uplink?.name ?? null, adopted }
+      const { id, uplink, told, adopted } = journal.journal
+      return { usable: true, id, uplink: uplink?.name ?? null, nat: told.nat, adopted }
     }
   }
 }

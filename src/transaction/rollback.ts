@@ -8,7 +8,7 @@ import { rebaseForRollback } from '../plan/rebase.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { applySteps, type ApplyOptions } from './apply.ts'
 import { sidesOf, type Journal } from './journal.ts'
-import { routingOf } from './routed.ts'
+import { routingBefore } from './routed.ts'
 import { observeSides, settle, untilUsable } from './verify.ts'
 
 /**
@@ -43,7 +43,7 @@ export async function rollBack(
     try {
       const sides = await sidesNow(journal, before)
       const now = await observeSides(sides)
-      const routing = routingOf(before, { runDir: options.runDir, journal, now })
+      const routing = routingBefore(before, { runDir: options.runDir, journal, now })
       const goal = rebaseForRollback({ ...before, routing }, now, sides)
       const plan = makePlan(now, goal, sides)
       if (stepsOf(plan).length === 0 && compare(now, goal, sides).length === 0)

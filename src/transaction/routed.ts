@@ -1,5 +1,5 @@
 import type { Family } from '../names.ts'
-import { chainsOf, loweredRouting, raisedRouting, type Routed } from '../plan/routing.ts'
+import { loweredRouting, type Routed } from '../plan/routing.ts'
 import type { NetworkState, Routing } from '../state.ts'
 import { journalledBridges, readJournal, type Journal } from './journal.ts'
 
@@ -37,14 +37,12 @@ export const routingWithout = (
     needed: othersRouted(runDir, bridge).flatMap(({ families }) => families),
   })
 
-/** The routing that belongs to an earlier state: with the bridge, if it was up then. */
-export function routingOf(
+/** The routing to go back to. Nobody of us has changed it meanwhile, but on trial, which a bridge is only when it comes. */
+export function routingBefore(
   { routing }: NetworkState,
   { runDir, journal, now }: { runDir: string; journal: Journal; now: NetworkState },
 ): Routing | undefined {
-  const { bridge, routed } = journal
-  const chains = chainsOf(routing, bridge)
-  return chains === undefined
-    ? routingWithout(runDir, journal, now.routing)
-    : raisedRouting(now.routing, { bridge, chains, routed: routed?.families ?? [] })
+  if (journal.raised === undefined || routing === undefined)
+    return routingWithout(runDir, journal, now.routing)
+  return journal.routed === undefined ? { ...routing, forwarding: [] } : routing
 }

@@ -5,6 +5,7 @@ export interface VethGuest {
   readonly run: (line: string) => Promise<{ readonly exit: number; readonly stdout: string }>
   /** Whether the address answers within a second. */
   readonly reaches: (address: string) => Promise<boolean>
+  readonly end: () => Promise<void>
 }
 
 interface Options {
@@ -17,25 +18,30 @@ interface Options {
 const gatewayOf = (cidr: string): string => cidr.replace(/[0-9a-f]+\/\d+$/, '1')
 
 export async function startVethGuest(lab: Lab, { name, bridge, addresses }: Options): Promise<VethGuest> {
-  const inside = `ip -n ${name}`
-  await lab.ok('host', [
-    'sh',
-    '-ec',
-    [
-      `ip netns add ${name}`,
-      `ip link add ${name} type veth peer name eth0 netns ${name}`,
-      `${inside} link set lo up`,
-      `${inside} link set eth0 up`,
-      `ip link set ${name} addrgenmode none`,
-      `ip link set ${name} master ${bridge} up`,
-      ...addresses.flatMap((cidr) => [
-        `${inside} addr add ${cidr} dev eth0${cidr.includes(':') ? ' nodad' : ''}`,
-        `${inside} ${cidr.includes(':') ? '-6 ' : ''}route add default via ${gatewayOf(cidr)}`,
-      ]),
-    ].join('\n'),
+  const running = await lab.start('host', ['unshare', '--net', 'sh', '-c', 'echo $$; exec cat'])
+  const [pid = ''] = await running.waitFor(/\d+/)
+  const enter = ['nsenter', `--net=/proc/${pid}/ns/net`]
+  await lab.ip('host', [
+    `link add ${name} type veth peer name eth0 netns ${pid}`,
+    `link set ${name} addrgenmode none`,
+    `link set ${name} master ${bridge} up`,
   ])
-  const run: VethGuest['run'] = (line) => lab.run('host', ['ip', 'netns', 'exec', name, 'sh', '-c', line])
+  const lines = [
+    'link set lo up',
+    'link set eth0 up',
+    ...addresses.flatMap((cidr) => [
+      `addr add ${cidr} dev eth0${cidr.includes(':') ? ' nodad' : ''}`,
+      `route add ${cidr.includes(':') ? '::/0' : 'default'} via ${gatewayOf(cidr)}`,
+    ]),
+  ]
+  await lab.ok('host', [...enter, 'ip', '-batch', '-'], { input: `${lines.join('\n')}\n` })
+  const run: VethGuest['run'] = (line) => lab.run('host', [...enter, 'sh', '-c', line])
   const reaches = async (address: string): Promise<boolean> =>
     (await run(`ping -n -c 1 -W 1 ${address}`)).exit === 0
-  return { run, reaches }
+  const end = async (): Promise<void> => {
+    await lab.ip('host', `link del ${name}`)
+    running.kill('SIGKILL')
+    await running.exited
+  }
+  return { run, reaches, end }
 }
