@@ -6,6 +6,8 @@ export interface Sides {
   /** `undefined` where the bridge is a network of its own, and nothing moves. */
   readonly uplink: string | undefined
   readonly bridge: string
+  /** While the bridge has its first name only: the one that it was to get, and by which its chains go. */
+  readonly finalName?: string
 }
 
 /** The two links between which the host moves. */

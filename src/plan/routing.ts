@@ -56,14 +56,17 @@ export const loweredRouting = (now: Seen, { bridge, routed, needed }: LoweredOpt
         forwarding: routed === undefined ? [] : forwardingWithout(routed.before, now.forwarding, needed),
       }
 
+const nameOf = ({ bridge, finalName }: Sides): string => finalName ?? bridge
+
 /** The other bridges have what they have now. */
-export const rebaseRouting = (goal: Seen, now: Seen, { bridge }: Sides): Seen =>
+export const rebaseRouting = (goal: Seen, now: Seen, sides: Sides): Seen =>
   goal === undefined || now === undefined
     ? undefined
-    : { ...withChains(now, bridge, chainsOf(goal, bridge)), forwarding: goal.forwarding }
+    : { ...withChains(now, nameOf(sides), chainsOf(goal, nameOf(sides))), forwarding: goal.forwarding }
 
 /** Chains are there before their bridge is and before anything is forwarded, and until neither is any more. */
-export function convergeRouting(from: Seen, to: Seen, { bridge }: Sides): Share {
+export function convergeRouting(from: Seen, to: Seen, sides: Sides): Share {
+  const bridge = nameOf(sides)
   if (from === undefined || to === undefined) return { first: [], last: [] }
   const [before, after] = [chainsOf(from, bridge), chainsOf(to, bridge)]
   const forwarding = convergeForwarding(from.forwarding, to.forwarding)
@@ -74,7 +77,8 @@ export function convergeRouting(from: Seen, to: Seen, { bridge }: Sides): Share 
   return { first: forwarding, last: [{ op: 'nft.load', text: removalText(bridge, isLast) }] }
 }
 
-export function compareRouting(actual: Seen, goal: Seen, { bridge }: Sides): readonly Difference[] {
+export function compareRouting(actual: Seen, goal: Seen, sides: Sides): readonly Difference[] {
+  const bridge = nameOf(sides)
   if (actual === undefined || goal === undefined) return []
   return [
     ...(actual.chains === undefined

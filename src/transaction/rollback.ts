@@ -97,5 +97,5 @@ async function sidesNow(journal: Journal, before: NetworkState): Promise<Sides> 
   const first = temporaryNameOf(journal.id)
   const isOurs =
     bridge === undefined ? findLink(now, first) === undefined : readMark(bridge)?.id === journal.id
-  return isOurs ? named : { ...named, bridge: first }
+  return isOurs ? named : { ...named, bridge: first, finalName: journal.bridge }
 }

@@ -214,7 +214,7 @@ describe('what has come or gone for good is no hindrance', () => {
   ])('a prefix that a router advertises in the middle of %s', async (command, dev) => {
     await inLab(async (lab) => {
       if (command === 'brdown') await ok(lab, 'brup')
-      const router = await advertise(lab, 'fd03::', '/run/advertise')
+      const router = await advertise(lab, { prefix: 'fd03::', gate: '/run/advertise' })
       const { exited } = await startWith(lab, command, {
         script: '(sleep 0.02; touch /run/advertise) &',
       })

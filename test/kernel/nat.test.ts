@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
-import { inLab, ok, run } from '../helpers/tap.ts'
+import { advertise } from '../helpers/advertise.ts'
+import { inLab, ok, run, until } from '../helpers/tap.ts'
 import { startVethGuest, type VethGuest } from '../helpers/veth-guest.ts'
 import type { Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
@@ -150,6 +151,27 @@ describe('forwarding', () => {
       }
       expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
     })
+  })
+})
+
+test('a router’s advertisements are heard while the host forwards, and its default route stays', async () => {
+  await inLab(async (lab) => {
+    await lab.ok('host', ['ip', '-6', 'route', 'del', 'default'])
+    const router = await advertise(lab, { prefix: 'fd03::', gate: '/run', lifetime: 1800 })
+    const advertised = (): Promise<string> =>
+      lab.ok('host', ['ip', '-6', 'route', 'show', 'default', 'proto', 'ra'])
+    const addresses = (): Promise<string> =>
+      lab.ok('host', ['ip', '-6', 'addr', 'show', 'dev', 'eth0', 'dynamic'])
+    await until('the router is heard', async () => (await addresses()).includes('fd03::'))
+    await ok(lab, raise('br20', 20))
+    expect(await advertised()).toContain('via fe80::')
+    await lab.ok('host', ['ip', '-6', 'addr', 'flush', 'dev', 'eth0', 'dynamic'])
+    await until('it is heard again', async () => (await addresses()).includes('fd03::'))
+    expect(await reachable(lab)).toEqual([])
+    await ok(lab, 'brdown br20')
+    expect(await advertised()).toContain('via fe80::')
+    expect(await lab.ok('host', ['cat', '/proc/sys/net/ipv6/conf/eth0/accept_ra'])).toBe('1\n')
+    router.kill()
   })
 })
 
