@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { messageOf } from './errors.ts'
-import { linkName, parseGateway, parseHostCidr } from './names.ts'
-import type { Cidr, IpAddress, LinkName } from './names.ts'
+import { linkName, parseEndpoint, parseGateway, parseHostCidr } from './names.ts'
+import type { Cidr, Forward, IpAddress, LinkName } from './names.ts'
 
 export interface BridgeConfig {
   readonly name: LinkName
@@ -14,6 +14,8 @@ export interface BridgeConfig {
   readonly gateways: readonly IpAddress[]
   readonly checkGatewaySeconds: number | undefined
   readonly check: CheckCommand | undefined
+  /** Only with NAT. */
+  readonly forwards: readonly Forward[]
 }
 
 /** Runs after the switch and decides whether it stays. */
@@ -83,6 +85,18 @@ const check = v.pipe(
 )
 const defaultCheckSeconds = 10
 
+const portAllowed = 'is not a port (allowed: a whole number from 1 to 65535)'
+const forward = v.strictObject({
+  protocol: v.optional(v.picklist(['tcp', 'udp'], 'is none (allowed: "tcp", "udp")'), 'tcp'),
+  port: v.pipe(
+    v.number(portAllowed),
+    v.integer(portAllowed),
+    v.minValue(1, portAllowed),
+    v.maxValue(65535, portAllowed),
+  ),
+  to: textAs(parseEndpoint, 'such as "192.168.40.9:80" or "[fd40::9]:80"'),
+})
+
 const bridge = v.pipe(
   v.strictObject({
     name: link,
@@ -98,6 +112,7 @@ const bridge = v.pipe(
     check_gateway: v.optional(secondsFrom(0)),
     check: v.optional(check),
     check_seconds: v.optional(secondsFrom(1), defaultCheckSeconds),
+    forward: v.optional(v.array(forward, 'is not a list of tables (write [[bridge.forward]])'), []),
   }),
   v.forward(
     v.check(
@@ -106,6 +121,13 @@ const bridge = v.pipe(
     ),
     ['uplink'],
   ),
+  v.forward(
+    v.check(
+      ({ nat, forward: list }) => nat || list.length === 0,
+      'leads to no guest, since the bridge has no NAT (allowed: with nat = true)',
+    ),
+    ['forward'],
+  ),
   v.transform((table): BridgeConfig => ({
     name: table.name,
     uplink: table.uplink,
@@ -113,6 +135,7 @@ const bridge = v.pipe(
     addresses: table.address,
     gateways: table.gateway,
     checkGatewaySeconds: table.check_gateway,
+    forwards: table.forward,
     check: table.check === undefined ? undefined : { words: table.check, seconds: table.check_seconds },
   })),
 )

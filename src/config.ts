@@ -61,7 +61,8 @@ function parseToml(toml: string, file: string): unknown {
 
 const knownKeys: Readonly<Record<string, string>> = {
   '': 'default_bridge, bridge, tap',
-  bridge: 'name, uplink, nat, address, gateway, check_gateway, check, check_seconds',
+  'bridge.forward': 'port, to, protocol',
+  bridge: 'name, uplink, nat, address, gateway, check_gateway, check, check_seconds, forward',
   tap: 'match, bridge',
 }
 
@@ -69,7 +70,9 @@ const knownKeys: Readonly<Record<string, string>> = {
 function describe(issue: v.BaseIssue<unknown>, path: KeyPath): string {
   const key = keyText(path)
   if (issue.type !== 'strict_object') return `${key} ${issue.message}`
-  const keys = knownKeys[path.length === 1 ? '' : String(path[0])] ?? ''
+  const names = path.filter((step) => typeof step === 'string')
+  const table = issue.expected === 'Object' ? names : names.slice(0, -1)
+  const keys = knownKeys[table.join('.')] ?? ''
   if (issue.expected === 'never') return `unknown key ${key} (allowed: ${keys})`
   if (issue.expected === 'Object') return `${key} is not a table (allowed: ${keys})`
   return `${key} is missing (allowed: ${keys})`

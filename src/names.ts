@@ -19,6 +19,18 @@ export interface Cidr extends IpAddress {
   readonly prefixLength: number
 }
 
+/** `192.168.40.9:80` or `[fd40::9]:80`. */
+export interface Endpoint extends IpAddress {
+  readonly port: number
+}
+
+/** A port of the host that leads to a guest. */
+export interface Forward {
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
+  readonly to: Endpoint
+}
+
 const longestName = 15
 
 /**
@@ -130,6 +142,21 @@ export function parseGateway(text: string, what = 'gateway'): IpAddress {
   if (fault !== undefined) throw usageError(`${what} ${JSON.stringify(text)} ${fault}`)
   return ip
 }
+
+/** `192.168.40.9:80` or `[fd40::9]:80`. Throws a usage error that names `what`. */
+export function parseEndpoint(text: string, what = 'endpoint'): Endpoint {
+  const given = `${what} ${JSON.stringify(text)}`
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:]*)):([1-9]\d{0,4})$/u.exec(text) ?? []
+  const ip = parseIp(bracketed ?? plain ?? '')
+  if (ip?.family !== (bracketed === undefined ? 4 : 6) || Number(digits) > 65535)
+    throw usageError(`${given} is not an address and a port`)
+  const fault = unicastFault(ip)
+  if (fault !== undefined) throw usageError(`${given} ${fault}`)
+  return { ...ip, port: Number(digits) }
+}
+
+export const endpointText = ({ family, text, port }: Endpoint): string =>
+  family === 4 ? `${text}:${port}` : `[${text}]:${port}`
 
 function unicastFault(ip: IpAddress): string | undefined {
   const bytes = bytesOf(ip)

@@ -25,10 +25,11 @@ function* entries(toml: string): Generator<[string, number]> {
     const header = list ?? /^\s*\[(.+?)\]/u.exec(text)?.[1]
     const key = /^\s*((?:"[^"]*"|'[^']*'|[^=#"'])+?)\s*=/u.exec(text)?.[1]
     if (header !== undefined) {
-      table = keysOf(header)
+      table = inLatest(keysOf(header), ordinals, list !== undefined)
       if (list !== undefined) {
         const ordinal = (ordinals.get(textOf(table)) ?? -1) + 1
         ordinals.set(textOf(table), ordinal)
+        if (ordinal === 0) yield [textOf(table), line]
         table = [...table, ordinal]
       }
       yield [textOf(table), line]
@@ -38,6 +39,17 @@ function* entries(toml: string): Generator<[string, number]> {
         yield [textOf([...table, ...keys.slice(0, length)]), line]
     }
   }
+}
+
+/** `[[a.b]]` and `[a.b]` are in the latest `[[a]]`, and `[a]` is, if there is one. */
+function inLatest(keys: readonly string[], ordinals: ReadonlyMap<string, number>, isList: boolean): KeyPath {
+  let path: KeyPath = []
+  keys.forEach((key, index) => {
+    path = [...path, key]
+    const ordinal = isList && index === keys.length - 1 ? undefined : ordinals.get(textOf(path))
+    if (ordinal !== undefined) path = [...path, ordinal]
+  })
+  return path
 }
 
 const keysOf = (text: string): readonly string[] =>

@@ -4,6 +4,7 @@ import { loadConfig } from '../config.ts'
 import { refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
+import { isListening } from '../kernel/listeners.ts'
 import { hasNft } from '../kernel/nft.ts'
 import { observe } from '../kernel/observe.ts'
 import { isWireless } from '../kernel/wireless.ts'
@@ -85,19 +86,27 @@ const missingUplink = (): never => {
   throw refusal('no uplink found: there is no default route', 'give --uplink IF, or --no-uplink')
 }
 
-function refuse(before: NetworkState, sides: Sides, { addresses }: Wish): void {
+function refuse(before: NetworkState, sides: Sides, wish: Wish): void {
   const reason = isMove(sides)
     ? brupRefusal(before, sides)
-    : ownBridgeRefusal(before, sides.bridge, addresses)
+    : ownBridgeRefusal(before, sides.bridge, wish.addresses)
   if (reason !== undefined) throw reason
   if (!isMove(sides)) {
-    if (!hasNft()) throw refusal(`${sides.bridge} needs nft, to keep its guests apart`, 'install nftables')
+    refuseOwn(sides.bridge, wish)
     return
   }
   const { uplink } = sides
   if (isWireless(uplink))
     throw refusal(`${uplink} is Wi-Fi, which cannot be a port of a bridge`, 'use a wired uplink')
   refuseOwner(before, uplink)
+}
+
+/** A port that the host itself serves would be lost to it: its SSH, say. */
+function refuseOwn(bridge: string, { forwards }: Wish): void {
+  if (!hasNft()) throw refusal(`${bridge} needs nft, to keep its guests apart`, 'install nftables')
+  const taken = forwards.find(({ protocol, port }) => isListening(protocol, port))
+  if (taken !== undefined)
+    throw refusal(`the host listens on ${taken.protocol} port ${taken.port} itself`, 'publish another port')
 }
 
 function newJournal(

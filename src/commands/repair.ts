@@ -75,9 +75,12 @@ function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {
   const be = { uplink: wanted, nat: wish.nat || (wish.uplink === undefined && told.nat) }
   if (is.uplink !== be.uplink || is.nat !== be.nat)
     throw refusal(`${bridge} is up ${reachText(is)}, not ${reachText(be)}`, down)
+  const differs = (key: 'addresses' | 'gateways' | 'forwards'): boolean =>
+    JSON.stringify(texts[key]) !== JSON.stringify(told[key])
   const isTold = texts.addresses.length + texts.gateways.length > 0
-  if (isTold && JSON.stringify({ ...texts, nat: told.nat }) !== JSON.stringify(told))
+  if (isTold && (differs('addresses') || differs('gateways')))
     throw refusal(`${bridge} is up with other addresses or gateways`, down)
+  if (wish.nat && differs('forwards')) throw refusal(`${bridge} is up with other published ports`, down)
 }
 
 /** What somebody else put in the place of ours is theirs. */

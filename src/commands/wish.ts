@@ -1,10 +1,10 @@
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
-import type { CheckCommand, Config } from '../config-schema.ts'
+import type { BridgeConfig, CheckCommand, Config } from '../config-schema.ts'
 import { usageError } from '../errors.ts'
 import type { Host } from '../host.ts'
 import type { Journal } from '../transaction/journal.ts'
-import type { Cidr, IpAddress } from '../names.ts'
+import { contains, endpointText, type Cidr, type Forward, type IpAddress } from '../names.ts'
 
 /** What brup is asked for: the command line, and the configuration where that is silent. */
 export interface Wish {
@@ -18,6 +18,7 @@ export interface Wish {
   readonly check: CheckCommand | undefined
   /** Guests reach what is beyond the bridge, by the host's addresses. */
   readonly nat: boolean
+  readonly forwards: readonly Forward[]
 }
 
 interface BridgeArgs {
@@ -50,6 +51,7 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     uplink,
     addresses,
     nat,
+    forwards: nat ? forwardsOf(configured, addresses) : [],
     gateways,
     trySeconds: args.trySeconds,
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
@@ -57,9 +59,21 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
   }
 }
 
+/** A guest's address is one of its bridge's subnets. */
+function forwardsOf(configured: BridgeConfig | undefined, addresses: readonly Cidr[]): readonly Forward[] {
+  const forwards = configured?.forwards ?? []
+  const lost = forwards.find(({ to }) => !addresses.some((cidr) => contains(cidr, to)))
+  if (lost === undefined) return forwards
+  throw usageError(
+    `port ${lost.port} leads to ${endpointText(lost.to)}, which is in no subnet of ${configured?.name ?? ''}`,
+    'change `to` of that [[bridge.forward]], or the address of the bridge',
+  )
+}
+
 /** As the journal keeps them. */
-export const toldTexts = ({ addresses, gateways, nat }: Wish): Journal['told'] => ({
+export const toldTexts = ({ addresses, gateways, nat, forwards }: Wish): Journal['told'] => ({
   addresses: addresses.map(({ text, prefixLength }) => `${text}/${prefixLength}`),
   gateways: gateways.map(({ text }) => text),
   nat,
+  forwards: forwards.map(({ protocol, port, to }) => `${protocol} ${port} ${endpointText(to)}`),
 })

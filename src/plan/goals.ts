@@ -1,4 +1,4 @@
-import type { Cidr, Family } from '../names.ts'
+import type { Cidr, Family, Forward } from '../names.ts'
 import {
   addressesOf,
   findLink,
@@ -50,6 +50,7 @@ interface OwnBridgeOptions {
   readonly addresses: readonly Cidr[]
   /** Whether its guests may reach what is beyond the bridge. */
   readonly nat: boolean
+  readonly forwards: readonly Forward[]
 }
 
 /** A bridge that is a network of its own, beside everything that is there. */

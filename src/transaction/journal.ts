@@ -30,6 +30,8 @@ const journalSchema = v.object({
     addresses: v.array(v.string()),
     gateways: v.array(v.string()),
     nat: v.optional(v.boolean(), false),
+    /** `tcp 8080 192.168.40.9:80` */
+    forwards: v.optional(v.array(v.string()), []),
   }),
   /** What is forwarded for its guests, and the settings before any bridge here needed that. */
   routed: v.optional(v.object({ families: v.array(familySchema), before: v.array(sysctlSchema) })),

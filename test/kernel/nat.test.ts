@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { advertise } from '../helpers/advertise.ts'
+import { expectEnding } from '../helpers/refused.ts'
 import { inLab, ok, run, until } from '../helpers/tap.ts'
 import { startVethGuest, type VethGuest } from '../helpers/veth-guest.ts'
 import type { Lab } from '../lab/lab.ts'
@@ -191,5 +192,64 @@ test('chains and forwarding that somebody took away are drift, and come back', a
       '  drift: different: firewall chains of br20\n',
     )
     await ok(lab, 'brdown br20')
+  })
+})
+
+describe('published ports', () => {
+  const config = (port: number): string => `
+[[bridge]]
+name = "br20"
+nat = true
+address = ["192.168.20.1/24", "fd20::1/64"]
+[[bridge.forward]]
+port = ${port}
+to = "192.168.20.9:80"
+[[bridge.forward]]
+port = ${port}
+to = "[fd20::9]:80"
+[[bridge.forward]]
+protocol = "udp"
+port = 5300
+to = "192.168.20.9:53"
+`
+  const write = (lab: Lab, port = 8080): Promise<string> =>
+    lab.ok('host', ['tee', '/etc/qemu-tap-hooks/config.toml'], { input: config(port) })
+
+  /** What a TCP server says to whoever connects. */
+  const served = async (lab: Lab, node: 'outside' | 'host', address: string): Promise<string> => {
+    const script = `use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerHost => '${address}', PeerPort => 8080, Timeout => 2) or exit 1; print scalar <$s>`
+    return (await lab.run(node, ['perl', '-e', script])).stdout
+  }
+  const serve = `perl -MIO::Socket::IP -e '$|=1; my $l = IO::Socket::IP->new(LocalHost => "::", V6Only => 0, LocalPort => 80, Listen => 5, ReuseAddr => 1) or die; while (my $c = $l->accept) { print $c $c->peerhost, "\n"; close $c }' >/dev/null 2>&1 &`
+
+  test('lead to the guest, from outside and from the host, in both families', async () => {
+    await inLab(async (lab) => {
+      await lab.ok('host', ['mkdir', '-p', '/etc/qemu-tap-hooks'])
+      await write(lab)
+      const before = await snapshot(lab)
+      await ok(lab, 'brup br20')
+      const guest = await guestOn(lab, 'g1', { bridge: 'br20', net: 20, host: 9 })
+      await guest.run(serve)
+      await until('the guest serves', async () => (await served(lab, 'host', '192.168.1.50')) !== '')
+      expect(await served(lab, 'outside', addressOf.host[4])).toMatch(/203\.0\.113\.9/)
+      expect(await served(lab, 'outside', addressOf.host[6])).toBe('fd99::9\n')
+      expect(await served(lab, 'host', addressOf.host[6])).toBe('fd01::50\n')
+      expect(await ok(lab, 'brup br20')).toBe('br20 is up already, with NAT\n')
+      await guest.end()
+      await ok(lab, 'brdown br20')
+      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+    })
+  })
+
+  test('do not take from the host what it serves itself', async () => {
+    await inLab(async (lab) => {
+      await write(lab, 22)
+      const listening = `use IO::Socket::IP; my $l = IO::Socket::IP->new(LocalPort => 22, Listen => 5) or die; print "up\n"; STDOUT->flush; sleep 60`
+      const server = await lab.start('host', ['perl', '-e', listening])
+      await server.waitFor(/up/)
+      await expectEnding(lab, 'brup br20', {
+        says: /the host listens on tcp port 22 itself \(publish another port\)/,
+      })
+    })
   })
 })

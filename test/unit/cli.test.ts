@@ -114,7 +114,7 @@ describe('failure', () => {
   })
 
   test('a usage error is a document too where --json is an option, and not after --', async () => {
-    expect((await run('--nat --json')).json).toMatchObject({ exit: 2, error: { kind: 'usage' } })
+    expect((await run('--dhcp --json')).json).toMatchObject({ exit: 2, error: { kind: 'usage' } })
     expect((await run('br0 -- --json')).stdout).toBe('')
   })
 })

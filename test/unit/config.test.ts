@@ -33,7 +33,17 @@ check_seconds = 3600
 [[bridge]]
 name = "lab0"
 uplink = false
+nat = true
 check = ["/bin/true"]
+
+[[bridge.forward]]
+port = 8080
+to = "192.168.40.9:80"
+
+[[bridge.forward]]
+protocol = "udp"
+port = 53
+to = "[FD40::9]:53"
 
 [[tap]]
 match = "vm-*"
@@ -57,11 +67,18 @@ test('a full file', () => {
           { family: 6, text: 'fd00::1' },
         ],
         checkGatewaySeconds: 0,
+        nat: false,
+        forwards: [],
         check: { words: ['/usr/bin/ping', '-c1', '192.168.1.9'], seconds: 3600 },
       },
       {
         name: 'lab0',
         uplink: false,
+        nat: true,
+        forwards: [
+          { protocol: 'tcp', port: 8080, to: { family: 4, text: '192.168.40.9', port: 80 } },
+          { protocol: 'udp', port: 53, to: { family: 6, text: 'fd40::9', port: 53 } },
+        ],
         addresses: [],
         gateways: [],
         checkGatewaySeconds: undefined,
@@ -124,6 +141,27 @@ describe('each error names file, line, key and what is allowed', () => {
     ['[[bridge]]\nname="a"\ncheck = [\n"/bin/a\\u0000b"]', 'c:3: bridge[1].check[1] holds a NUL'],
     ['[[bridge]]\nname="a"\ncheck_seconds = 0', 'c:3: bridge[1].check_seconds is not a whole number of sec'],
     ['[[bridge]]\nname="a"\ncheck_seconds = 3601', 'c:3: bridge[1].check_seconds is not a whole number'],
+    [
+      '[[bridge]]\nname="a"\nnat = true\nuplink = "eth0"',
+      'c:4: bridge[1].uplink is the name of an interface, which a bridge with NAT has not (allowed: false)',
+    ],
+    ['[[bridge]]\nname="a"\nnat = 1', 'c:3: bridge[1].nat is not true or false (allowed: true, false)'],
+    [
+      '[[bridge]]\nname="a"\n[[bridge.forward]]\nport = 80\nto = "10.0.0.1:80"',
+      'c:3: bridge[1].forward leads to no guest, since the bridge has no NAT (allowed: with nat = true)',
+    ],
+    [
+      '[[bridge]]\nname="a"\n[[bridge]]\nname="b"\nnat=true\n[[bridge.forward]]\nport = 0\nto = "10.0.0.1:80"',
+      'c:7: bridge[2].forward[1].port is not a port (allowed: a whole number from 1 to 65535)',
+    ],
+    [
+      '[[bridge]]\nname="a"\nnat=true\n[[bridge.forward]]\nport = 1\nto = "10.0.0.1"',
+      'c:6: bridge[1].forward[1].to "10.0.0.1" is not an address and a port (allowed: such as "192.168.40.9:80"',
+    ],
+    [
+      '[[bridge]]\nname="a"\nnat=true\n[[bridge.forward]]\nport = 1\nto = "10.0.0.1:1"\nprot = "udp"',
+      'c:7: unknown key bridge[1].forward[1].prot (allowed: port, to, protocol)',
+    ],
     ['[[tap]]\nmatch = ""\nbridge = "a"', 'c:2: tap[1].match is empty (allowed: a glob'],
     ['[[tap]]\nmatch = "a"', 'c:1: tap[1].bridge is missing (allowed: match, bridge)'],
     ['x = """\n[[bridge]]\n"""\n[[bridge]]\nname = "-"', 'c:5: bridge[1].name "-" holds'],

@@ -76,17 +76,29 @@ describe('the configuration example', () => {
           check: { words: ['/usr/bin/ping', '-c1', '192.168.1.9'], seconds: 10 },
         },
         { name: 'br10', uplink: false, addresses: [{ text: '192.168.30.1', prefixLength: 24 }] },
+        {
+          name: 'br20',
+          nat: true,
+          addresses: [{ text: '192.168.40.1' }, { text: 'fd40::1' }],
+          forwards: [{ protocol: 'tcp', port: 8080, to: { text: '192.168.40.9', port: 80 } }],
+        },
       ],
       taps: [{ match: 'lab*', bridge: 'br10' }],
     })
   })
 
   test('has every key that there is', () => {
-    for (const table of ['', '[[bridge]]\nname = "br9"\n', '[[tap]]\nmatch = "x"\nbridge = "br9"\n']) {
+    const tables = [
+      '',
+      '[[bridge]]\nname = "br9"\n',
+      '[[bridge]]\nname = "br9"\nnat = true\n[[bridge.forward]]\nport = 1\nto = "10.0.0.1:1"\n',
+      '[[tap]]\nmatch = "x"\nbridge = "br9"\n',
+    ]
+    for (const table of tables) {
       const refusal = /allowed: ([^)]*)/.exec(messageFrom(() => parseConfig(`${table}surely = 1\n`, 'x')))
       const keys = refusal?.[1]?.split(', ') ?? []
       expect(keys.length).toBeGreaterThan(1)
-      for (const key of keys) expect(toml).toMatch(new RegExp(`^(\\[\\[)?${key}(\\]\\]| =)`, 'm'))
+      for (const key of keys) expect(toml).toMatch(new RegExp(`^(\\[\\[(?:\\w+\\.)?)?${key}(\\]\\]| =)`, 'm'))
     }
   })
 

@@ -60,7 +60,7 @@ test('a bridge that was there gets its settings before its addresses', () => {
   expect(at('ipv6/conf/br0/forwarding=1')).toBeLessThan(at('addr add'))
 describe('a bridge without an uplink', () => {
   const own = { uplink: undefined, bridge: 'br10' }
-  const raised = ownBridgeGoal(plainHost(), { bridge: 'br10', id, addresses: [], nat: false })
+  const raised = ownBridgeGoal(plainHost(), { bridge: 'br10', id, addresses: [], nat: false, forwards: [] })
 
   test('lets hooks wait until it is whole', () => {
     const lines = text(stepsOf(makePlan(plainHost(), raised, own)))
