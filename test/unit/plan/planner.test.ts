@@ -58,6 +58,8 @@ test('a bridge that was there gets its settings before its addresses', () => {
   const at = (words: string): number => lines.findIndex((line) => line.includes(words))
   expect(at('ipv6/conf/br0/forwarding=1')).toBeGreaterThan(-1)
   expect(at('ipv6/conf/br0/forwarding=1')).toBeLessThan(at('addr add'))
+})
+
 describe('a bridge without an uplink', () => {
   const own = { uplink: undefined, bridge: 'br10' }
   const raised = ownBridgeGoal(plainHost(), { bridge: 'br10', id, addresses: [], nat: false, forwards: [] })
