@@ -28,7 +28,7 @@ const noFolder = (...names) => ({
 const imports = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 
 const basis = ['names', 'errors']
-const values = [...basis, 'state', 'step', 'words', 'protocols']
+const values = [...basis, 'state', 'step', 'words', 'protocols', 'nft-names']
 const border = [
   'names',
   'errors',

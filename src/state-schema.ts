@@ -107,7 +107,7 @@ export const stateSchema = v.pipe(
     neighbours: v.array(neighbour),
     sysctls: v.array(sysctlSchema),
     routing: v.optional(
-      v.object({ chains: v.optional(v.array(chainSet)), forwarding: v.array(sysctlSchema) }),
+      v.object({ chains: v.optional(v.array(chainSet)), problem: text, forwarding: v.array(sysctlSchema) }),
     ),
   }),
   // An absent key and `undefined` read the same; the type asks for the latter.

@@ -20,8 +20,10 @@ export interface NetworkState {
 
 /** What decides which way guests have beyond a bridge that has no uplink. */
 export interface Routing {
-  /** The chains of each such bridge, in our own table of nftables; `undefined` where we may not look. */
+  /** The chains of each such bridge, in our own table of nftables; `undefined` where we may not look, or cannot. */
   readonly chains: readonly ChainSet[] | undefined
+  /** Why we cannot. */
+  readonly problem: string | undefined
   /** The settings that go with forwarding, of all links. */
   readonly forwarding: readonly Sysctl[]
 }

@@ -28,7 +28,7 @@ import { refuseOwner } from './owner.ts'
 import { repair } from './repair.ts'
 import { inSession, type Session } from './session.ts'
 import { accept, awaitVerdict, refuseOnTrial } from './trial.ts'
-import { bridgeOf, toldTexts, wishOf, type Wish } from './wish.ts'
+import { bridgeOf, expectWhole, toldTexts, wishOf, type Wish } from './wish.ts'
 
 export const brup: Command<BrupArgs> = {
   name: 'brup',
@@ -52,6 +52,7 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   const { runDir } = session
   refuseOnTrial(session.journal)
   if (session.journal !== undefined) return repair(wish, session, session.journal)
+  expectWhole(wish)
   const sides: Sides = { uplink: await uplinkOf(wish), bridge }
   const before = await observeSides(sides)
   refuse(before, sides, wish)

@@ -125,7 +125,7 @@ export function accept(session: Session, bridge: string): Outcome {
   const done = acceptTrial(runDir, journal)
   return {
     text: `${bridge} is kept${done ? '' : ' already'}, ${reachText(reach)}\n`,
-    json: { bridge, uplink: uplink?.name ?? null },
+    json: { bridge, uplink: uplink?.name ?? null, nat: told.nat },
   }
 }
 

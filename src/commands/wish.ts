@@ -1,6 +1,6 @@
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
-import type { BridgeConfig, CheckCommand, Config } from '../config-schema.ts'
+import type { CheckCommand, Config } from '../config-schema.ts'
 import { usageError } from '../errors.ts'
 import type { Host } from '../host.ts'
 import type { Journal } from '../transaction/journal.ts'
@@ -32,42 +32,38 @@ export const bridgeOf = (args: BridgeArgs, host: Host): string =>
 
 const defaultCheckSeconds = 5
 
-/** Throws a usage error (exit 2) for a gateway of a bridge that leads nowhere. */
+/** Throws a usage error (exit 2) for an uplink of a bridge with NAT. */
 export function wishOf(args: BrupArgs, config: Config): Wish {
   const bridge = args.bridge ?? config.defaultBridge
   const configured = config.bridges.find(({ name }) => name === bridge)
-  const nat = args.nat || configured?.nat === true
+  const nat = args.nat || (configured?.nat === true && !args.hasNoUplink)
   if (nat && args.uplink !== undefined)
     throw usageError(`${bridge} has NAT, and so no uplink`, 'give no --uplink')
-  const uplink = args.hasNoUplink || nat ? false : (args.uplink ?? configured?.uplink)
-  const addresses = args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? [])
-  if (nat && addresses.length === 0)
-    throw usageError(`${bridge} has no address, and so no subnet for NAT`, 'give --address CIDR')
-  const gateways = args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? [])
-  if (uplink === false && gateways.length > 0)
-    throw usageError(`${bridge} has no uplink, and so no gateway`, 'give --uplink IF, or no --gateway')
   return {
     bridge,
-    uplink,
-    addresses,
+    uplink: args.hasNoUplink || nat ? false : (args.uplink ?? configured?.uplink),
+    addresses: args.addresses.length > 0 ? args.addresses : (configured?.addresses ?? []),
+    gateways: args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? []),
     nat,
-    forwards: nat ? forwardsOf(configured, addresses) : [],
-    gateways,
+    forwards: nat ? (configured?.forwards ?? []) : [],
     trySeconds: args.trySeconds,
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
     check: configured?.check,
   }
 }
 
-/** A guest's address is one of its bridge's subnets. */
-function forwardsOf(configured: BridgeConfig | undefined, addresses: readonly Cidr[]): readonly Forward[] {
-  const forwards = configured?.forwards ?? []
+/** Throws a usage error (exit 2) where a bridge cannot be raised like that. One that is up may be meant with less. */
+export function expectWhole({ bridge, uplink, addresses, gateways, nat, forwards }: Wish): void {
+  if (uplink === false && gateways.length > 0)
+    throw usageError(`${bridge} has no uplink, and so no gateway`, 'give --uplink IF, or no --gateway')
+  if (nat && addresses.length === 0)
+    throw usageError(`${bridge} has no address, and so no subnet for NAT`, 'give --address CIDR')
   const lost = forwards.find(({ to }) => !addresses.some((cidr) => contains(cidr, to)))
-  if (lost === undefined) return forwards
-  throw usageError(
-    `port ${lost.port} leads to ${endpointText(lost.to)}, which is in no subnet of ${configured?.name ?? ''}`,
-    'change `to` of that [[bridge.forward]], or the address of the bridge',
-  )
+  if (lost !== undefined)
+    throw usageError(
+      `port ${lost.port} leads to ${endpointText(lost.to)}, which is in no subnet of ${bridge}`,
+      'change `to` of that [[bridge.forward]], or the address of the bridge',
+    )
 }
 
 /** As the journal keeps them. */

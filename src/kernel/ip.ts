@@ -3,7 +3,7 @@ import { runFed } from './fed.ts'
 import type { ProcessId } from './process.ts'
 import { isExecutable } from './program.ts'
 
-/** The one door to the kernel's network configuration: iproute2's `ip`, found by absolute path and never through the caller's PATH. */
+/** The door to links, addresses and routes: iproute2's `ip`, found by absolute path and never through the caller's PATH. */
 
 export interface IpResult {
   readonly ok: boolean

@@ -26,15 +26,26 @@ async function nft(
 export const nftLoad = (text: string, onSpawn: (child: ProcessId) => void): Promise<FedResult> =>
   nft(['-f', '-'], { input: `${text}\n`, onSpawn })
 
-/** What is in our table, a set for each bridge. Where there is no nft, nobody has put anything there. */
+/**
+ * What is in our table, a set for each bridge. Where there is no nft, nobody has put anything there. Throws when nft does not
+ * list it.
+ */
 export async function listChains(): Promise<readonly ChainSet[]> {
   if (!hasNft()) return []
+  // Somebody may remove the table between the two looks.
+  return (await tryList()) ?? (await tryList()) ?? throwUnlisted()
+}
+
+async function tryList(): Promise<readonly ChainSet[] | undefined> {
   const tables = await nft(['list', 'tables', 'inet'])
-  if (!tables.ok) throw new CommandError('failed', `cannot read the firewall: ${tables.message}`)
+  if (!tables.ok) return undefined
   if (!tables.stdout.split('\n').includes(`table inet ${tableName}`)) return []
   const listing = await nft(['-s', 'list', 'table', 'inet', tableName])
-  // Somebody may have removed it between the two looks.
-  return listing.ok ? parseChains(listing.stdout) : listChains()
+  return listing.ok ? parseChains(listing.stdout) : undefined
+}
+
+const throwUnlisted = (): never => {
+  throw new CommandError('failed', 'nft does not list its tables')
 }
 
 function parseChains(listing: string): readonly ChainSet[] {
@@ -42,7 +53,7 @@ function parseChains(listing: string): readonly ChainSet[] {
   for (const [text, name = ''] of listing.matchAll(/^\tchain (\S+) \{$[^]*?^\t\}$/gmu)) {
     const bridge = bridgeOfChain(name) ?? name
     const before = sets.get(bridge)
-    const id = /^\t\tcomment "qemu-tap-hooks ([0-9a-f]+)"$/mu.exec(text)?.[1] ?? ''
+    const id = /^\t\tcomment "qemu-tap-hooks ([0-9a-f]{8,16})"$/mu.exec(text)?.[1] ?? ''
     sets.set(bridge, {
       bridge,
       id: before?.id ?? id,

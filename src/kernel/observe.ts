@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import { CommandError } from '../errors.ts'
+import { CommandError, messageOf } from '../errors.ts'
 import type { Family } from '../names.ts'
-import type { Link, NetworkState, Route } from '../state.ts'
+import type { Link, NetworkState, Route, Routing } from '../state.ts'
 import { bootSeconds } from './clock.ts'
 import { ipBatch } from './ip.ts'
 import { parseAddress, parseLink, parseNeighbour, parseNexthop, parseRoute } from './parse.ts'
@@ -72,12 +72,22 @@ async function look(sysctlsOf: readonly string[]): Promise<NetworkState> {
 
 /** The same, with what routes guests. */
 export async function observeRouting(sysctlsOf: readonly string[]): Promise<NetworkState> {
-  const [state, chains] = await Promise.all([
-    observe(sysctlsOf),
-    mayChangeNetwork() ? listChains() : undefined,
-  ])
+  const [state, seen] = await Promise.all([observe(sysctlsOf), mayChangeNetwork() ? lookAtChains() : unseen])
   const forwarding = readForwarding(state.links.map(({ name }) => name))
-  return { ...state, routing: { chains, forwarding } }
+  return { ...state, routing: { ...seen, forwarding } }
+}
+
+type Chains = Pick<Routing, 'chains' | 'problem'>
+
+const unseen: Chains = { chains: undefined, problem: undefined }
+
+/** A firewall that cannot be read is no reason to leave the network half-way: that is decided by who compares. */
+async function lookAtChains(): Promise<Chains> {
+  try {
+    return { chains: await listChains(), problem: undefined }
+  } catch (error) {
+    return { chains: undefined, problem: messageOf(error) }
+  }
 }
 
 /** The links alone: what the hooks need. */

@@ -57,7 +57,10 @@ function forwardRules({ bridge, addresses, nat, forwards }: ChainOptions): reado
   const outward = addresses.map((cidr) => `${goes} ${ipOf[cidr.family]} saddr ${networkOf(cidr)} accept`)
   return [
     ...(nat ? [`${comes} ct state established,related accept`] : []),
-    ...(forwards.length > 0 ? [`${comes} ct status dnat accept`] : []),
+    ...forwards.map(({ protocol, to }) => {
+      const where = `${ipOf[to.family]} daddr ${to.text} ${protocol} dport ${to.port}`
+      return `${comes} ${where} ct status dnat accept`
+    }),
     `${comes} ${reject}`,
     ...(nat ? outward : []),
     `${goes} ${reject}`,
@@ -67,7 +70,7 @@ function forwardRules({ bridge, addresses, nat, forwards }: ChainOptions): reado
 const masqueradeRules = ({ bridge, addresses }: ChainOptions): readonly string[] =>
   addresses.map((cidr) => {
     const ip = ipOf[cidr.family]
-    return `oifname != ${quoted(bridge)} ${ip} saddr ${networkOf(cidr)} ${ip} daddr != ${groups[cidr.family]} masquerade`
+    return `oifname != { ${quoted(bridge)}, "lo" } ${ip} saddr ${networkOf(cidr)} ${ip} daddr != ${groups[cidr.family]} masquerade`
   })
 
 const publishText = ({ protocol, port, to }: Forward): string =>

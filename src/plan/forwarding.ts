@@ -1,5 +1,5 @@
 import type { Family } from '../names.ts'
-import { sysctlOf, type Routing, type Sysctl } from '../state.ts'
+import { sysctlOf, type NetworkState, type Routing, type Sysctl } from '../state.ts'
 import type { Step } from '../step.ts'
 import type { Difference } from './compare.ts'
 
@@ -16,12 +16,43 @@ const switchOf = (family: Family): Omit<Sysctl, 'value'> => ({ family, dev: 'all
 const stateOf = (forwarding: Forwarding, family: Family): string | undefined =>
   sysctlOf({ sysctls: forwarding }, switchOf(family))
 
+/** Settings under conf/LINK that a write to the switch sets, or that are set because of it. */
+const followers = new Set(['forwarding', 'accept_ra'])
+
+type Settings = Pick<NetworkState, 'sysctls'>
+
+/**
+ * Settings of links as they were then; but where forwarding was switched since, for all links at once, those that go with it are as they are
+ * now. A link that is not there now gets what such a link would have.
+ */
+export function sinceSwitched(
+  items: readonly Sysctl[],
+  { then, now }: { then: Settings; now: Settings },
+): readonly Sysctl[] {
+  return items.map((item) => {
+    const [was, is] = [then, now].map((state) => sysctlOf(state, switchOf(item.family)))
+    if (!followers.has(item.key) || was === is) return item
+    const value = sysctlOf(now, item) ?? valueOfNew(item, now)
+    return { ...item, value }
+  })
+}
+
+function valueOfNew(item: Sysctl, now: Settings): string {
+  if (item.key === 'forwarding') return sysctlOf(now, { ...item, dev: 'default' }) ?? item.value
+  return item.value === '1' && sysctlOf(now, switchOf(6)) === '1' ? '2' : item.value
+}
+
 const isOn = (forwarding: Forwarding, family: Family): boolean => stateOf(forwarding, family) === '1'
 
-/** What is, with these families forwarded. */
-export const forwardingFor = (families: readonly Family[], now: Forwarding): Forwarding => {
+/** What is, with these families forwarded, and in any case by that bridge. */
+export const forwardingFor = (
+  families: readonly Family[],
+  { bridge, now }: { bridge: string; now: Forwarding },
+): Forwarding => {
   const coming = families.filter((family) => !isOn(now, family))
   return now.map((item) => {
+    const isOfBridge = item.dev === bridge && item.key === 'forwarding' && families.includes(item.family)
+    if (isOfBridge) return { ...item, value: '1' }
     if (!coming.includes(item.family)) return item
     if (item.key === 'forwarding') return { ...item, value: '1' }
     if (item.key === 'accept_redirects') return { ...item, value: '0' }
@@ -35,7 +66,10 @@ const hearsRouters = ({ key, dev, value }: Sysctl, now: Forwarding): boolean =>
   value === '1' &&
   sysctlOf({ sysctls: now }, { family: 6, dev, key: 'forwarding' }) === '0'
 
-/** What is, as it was before anybody of us needed it, but for the families that others still need. Links that came since forward like new ones. */
+/**
+ * What is, with the families that we turned on as they were before, but for those that others still need. Links that came since
+ * forward as new ones did.
+ */
 export function forwardingWithout(
   before: Forwarding,
   now: Forwarding,

@@ -2,7 +2,6 @@ import type { Cidr, Family, Forward } from '../names.ts'
 import {
   addressesOf,
   findLink,
-  sysctlOf,
   type Address,
   type Link,
   type NetworkState,
@@ -58,16 +57,13 @@ export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): 
   const { bridge, id, addresses } = options
   const existing = findLink(before, bridge)
   const link = existing === undefined ? newBridge(bridge, id) : { ...existing, up: true }
-  const routing = raisedRouting(before.routing, {
-    bridge,
-    chains: ownChains(options),
-    routed: routedFamilies(options),
-  })
+  const routed = routedFamilies(options)
+  const routing = raisedRouting(before.routing, { bridge, chains: ownChains(options), routed })
   const own = existing === undefined ? before.sysctls.flatMap((item) => initialSetting(item, bridge)) : []
   const value = (item: Sysctl): string => {
     if (item.key === 'disable_ipv6' && addresses.some(({ family }) => family === 6)) return '0'
-    const settings = { sysctls: routing?.forwarding ?? [] }
-    return sysctlOf(settings, item) ?? sysctlOf(settings, { ...item, dev: 'default' }) ?? item.value
+    if (item.key === 'forwarding' && routed.includes(item.family)) return '1'
+    return fromGuests.has(item.key) && item.family === 6 ? '0' : item.value
   }
   return {
     ...before,
@@ -78,6 +74,9 @@ export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): 
     routing,
   }
 }
+
+/** The host takes neither address nor router from its guests. */
+const fromGuests = new Set(['accept_ra', 'autoconf'])
 
 /** The families that must be forwarded for the guests of such a bridge. */
 export const routedFamilies = ({

@@ -1,4 +1,4 @@
-import { findLink, sysctlOf, type Address, type NetworkState, type Route, type Sysctl } from '../state.ts'
+import { findLink, type Address, type NetworkState, type Route } from '../state.ts'
 import { addressId, addressTraits, withSecondaries } from './addresses.ts'
 import { arranged } from './arranged.ts'
 import { stopGap } from './advertised.ts'
@@ -31,7 +31,7 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
   return {
     ...carried,
     links: base.links,
-    sysctls: base.sysctls.map((item) => spreadSetting(item, { now, raised, sides })),
+    sysctls: base.sysctls,
     routing: base.routing,
     addresses,
     routes: withoutSecondaries(carried.routes, addresses).map((route) =>
@@ -39,18 +39,6 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
     ),
   }
 }
-
-/** Forwarding is switched for all links at once: where that was done since the commit, it holds for the uplink, too. */
-function spreadSetting(
-  item: Sysctl,
-  { now, raised, sides }: { now: NetworkState; raised: NetworkState; sides: Move },
-): Sysctl {
-  if (item.dev !== sides.uplink || !spread.has(item.key)) return item
-  const [is, was] = [now, raised].map((state) => sysctlOf(state, item))
-  return is === undefined || is === was ? item : { ...item, value: is }
-}
-
-const spread = new Set(['forwarding', 'accept_ra'])
 
 /** What is on a port goes before the way down begins, and an IPv4 address with other traits is made anew. */
 function standingAddresses(

@@ -2,7 +2,7 @@ import { findLink, type NetworkState, type Route, type Rule } from '../state.ts'
 import { withStopGaps } from './advertised.ts'
 import { ruleId } from './converge-others.ts'
 import { devsOf, isMove, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
-import { withForwarding } from './forwarding.ts'
+import { sinceSwitched, withForwarding } from './forwarding.ts'
 import { routeId, slotOf } from './routes.ts'
 import { rebaseRouting } from './routing.ts'
 import { withoutLink } from './without-link.ts'
@@ -51,7 +51,10 @@ function rebaseOn(
     sysctls: [
       ...now.sysctls.filter(({ dev }) => !isOurs(dev)),
       ...withForwarding(
-        goal.sysctls.filter(({ dev }) => isOurs(dev)),
+        sinceSwitched(
+          goal.sysctls.filter(({ dev }) => isOurs(dev)),
+          { then: goal, now },
+        ),
         goal.routing?.forwarding ?? [],
       ),
     ],

@@ -9,10 +9,12 @@ import {
   type NetworkState,
   type Route,
 } from '../state.ts'
+import { tableName } from '../nft-names.ts'
 import { nexthopWords, routeWords, ruleWords } from '../words.ts'
 import { devsOf, objectsOn, ruleNames, type Move } from './footprint.ts'
 import { touchedRoutes } from './goals.ts'
 import { isOnDev, isPerLink } from './routes.ts'
+import { chainsOf } from './routing.ts'
 
 /** Why brup must not touch this uplink or this bridge: the first reason found, to be thrown before any change. */
 export function brupRefusal(state: NetworkState, sides: Move): CommandError | undefined {
@@ -107,7 +109,21 @@ export function ownBridgeRefusal(
   bridge: string,
   addresses: readonly Cidr[],
 ): CommandError | undefined {
-  return bridgeRefusal(state, bridge) ?? overlapRefusal(state, bridge, addresses)
+  return (
+    bridgeRefusal(state, bridge) ?? chainsRefusal(state, bridge) ?? overlapRefusal(state, bridge, addresses)
+  )
+}
+
+function chainsRefusal({ routing }: NetworkState, bridge: string): CommandError | undefined {
+  if (routing?.problem !== undefined)
+    return refusal(`the firewall cannot be read: ${routing.problem}`, 'look what nft list ruleset says')
+  const strangers = chainsOf(routing, bridge)
+  return strangers === undefined
+    ? undefined
+    : refusal(
+        `the table inet ${tableName} has chains for ${bridge}, which is not up`,
+        `nft delete table inet ${tableName}, if no other bridge needs it`,
+      )
 }
 
 /** A subnet that the host knows already would be in two places. */
@@ -139,11 +155,15 @@ function overlapRefusal(
   return undefined
 }
 
+/** Two halves of all there is, as VPNs have them, and all global addresses of IPv6 (2000::/3) are default routes by another name. */
+const longestDefault = 3
+
 /** `undefined` for a default route, and for what every link has. */
 function cidrOf(route: Route): Cidr | undefined {
   if (route.dst === 'default' || isPerLink(route)) return undefined
   const [text = '', length] = route.dst.split('/')
-  return { family: route.family, text, prefixLength: Number(length ?? (route.family === 4 ? 32 : 128)) }
+  const prefixLength = Number(length ?? (route.family === 4 ? 32 : 128))
+  return prefixLength <= longestDefault ? undefined : { family: route.family, text, prefixLength }
 }
 
 const overlaps = (a: Cidr, b: Cidr): boolean => contains(a, b) || contains(b, a)

@@ -12,6 +12,7 @@ import { addressId, rankedId } from './addresses.ts'
 import { arranged } from './arranged.ts'
 import { carry } from './carry.ts'
 import { devsOf, type Sides } from './footprint.ts'
+import { sinceSwitched } from './forwarding.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
 import { chainsOf, raisedRouting } from './routing.ts'
 
@@ -57,7 +58,8 @@ function repairedSettings(now: NetworkState, raised: NetworkState): NetworkState
   const present = new Set(now.sysctls.map(({ family, dev }) => `${family} ${dev}`))
   const isKept = ({ family, dev }: Sysctl): boolean =>
     isSameLink(dev, now, raised) && present.has(`${family} ${dev}`)
-  const settings = [...now.sysctls.filter(isKept), ...raised.sysctls.filter((item) => !isKept(item))]
+  const lost = raised.sysctls.filter((item) => !isKept(item))
+  const settings = [...now.sysctls.filter(isKept), ...sinceSwitched(lost, { then: raised, now })]
   return settings.filter(({ key }) => key !== 'mtu')
 }
 

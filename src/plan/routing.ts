@@ -32,12 +32,13 @@ export const raisedRouting = (now: Seen, { bridge, chains, routed }: RaisedOptio
     ? undefined
     : {
         ...withChains(now, bridge, chains),
-        forwarding: routed.length === 0 ? [] : forwardingFor(routed, now.forwarding),
+        forwarding: routed.length === 0 ? [] : forwardingFor(routed, { bridge, now: now.forwarding }),
       }
 
-/** Before the first bridge of ours that forwards, in the families of those that do. */
 export interface Routed {
+  /** Those that a bridge forwards. */
   readonly families: readonly Family[]
+  /** As it was before the first bridge of ours, in the families that were not forwarded then. */
   readonly before: Routing['forwarding']
 }
 
@@ -70,7 +71,7 @@ export function convergeRouting(from: Seen, to: Seen, sides: Sides): Share {
   if (from === undefined || to === undefined) return { first: [], last: [] }
   const [before, after] = [chainsOf(from, bridge), chainsOf(to, bridge)]
   const forwarding = convergeForwarding(from.forwarding, to.forwarding)
-  if (isSameSet(before, after)) return { first: forwarding, last: [] }
+  if (from.chains !== undefined && isSameSet(before, after)) return { first: forwarding, last: [] }
   if (after !== undefined)
     return { first: [{ op: 'nft.load', text: loadText(after) }, ...forwarding], last: [] }
   const isLast = to.chains?.length === 0
@@ -81,6 +82,7 @@ export function compareRouting(actual: Seen, goal: Seen, sides: Sides): readonly
   const bridge = nameOf(sides)
   if (actual === undefined || goal === undefined) return []
   return [
+    ...(actual.problem === undefined ? [] : [`unknown: firewall chains of ${bridge}: ${actual.problem}`]),
     ...(actual.chains === undefined
       ? []
       : compareChains(chainsOf(actual, bridge), chainsOf(goal, bridge), bridge)),

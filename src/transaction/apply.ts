@@ -9,7 +9,7 @@ import { batchLine, ipOptions, ipWords, isIpStep, sysctlPath, type IpStep, type 
 import { throwIfInterrupted } from './interrupt.ts'
 
 export interface ApplyOptions {
-  /** Told each `ip` before it is fed. */
+  /** Told each `ip` and `nft` before it is fed. */
   readonly onSpawn: (child: ProcessId) => void
   /** Looked at between the parts; `undefined` where nothing may interrupt (rollback). */
   readonly signal: AbortSignal | undefined

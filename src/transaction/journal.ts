@@ -39,7 +39,7 @@ const journalSchema = v.object({
   original: stateSchema,
   /** The network when brup committed; absent until then. */
   raised: v.optional(stateSchema),
-  /** A change under way: its command, the state to go back to, and the `ip` that it has running. */
+  /** A change under way: its command, the state to go back to, and the `ip` or `nft` that it has running. */
   pending: v.optional(
     v.object({
       command: v.picklist(['brup', 'brdown']),
@@ -89,11 +89,22 @@ export type JournalSight =
   | { readonly kind: 'none' }
   | { readonly kind: 'usable'; readonly journal: Journal }
   /** Truncated, newer, or of another boot or namespace: reported, never applied, never deleted. */
-  | { readonly kind: 'unusable'; readonly path: string; readonly reason: string }
+  | {
+      readonly kind: 'unusable'
+      readonly path: string
+      readonly reason: string
+      /** Of another boot or namespace, so about nothing that is here. */
+      readonly isForeign: boolean
+    }
 
 export function readJournal(runDir: string, bridge: string): JournalSight {
   const path = journalPath(runDir, bridge)
-  const unusable = (reason: string): JournalSight => ({ kind: 'unusable', path, reason })
+  const unusable = (reason: string, isForeign = false): JournalSight => ({
+    kind: 'unusable',
+    path,
+    reason,
+    isForeign,
+  })
   let raw: unknown
   try {
     raw = JSON.parse(fs.readFileSync(path, 'utf8'))
@@ -107,7 +118,7 @@ export function readJournal(runDir: string, bridge: string): JournalSight {
   const parsed = v.safeParse(journalSchema, raw)
   if (!parsed.success) return unusable(`is damaged: ${v.getDotPath(parsed.issues[0]) ?? 'not an object'}`)
   const foreign = foreignness(parsed.output, bridge)
-  return foreign === undefined ? { kind: 'usable', journal: parsed.output } : unusable(foreign)
+  return foreign === undefined ? { kind: 'usable', journal: parsed.output } : unusable(foreign, true)
 }
 
 function foreignness(journal: Journal, bridge: string): string | undefined {

@@ -1,6 +1,6 @@
 import type { Family } from '../names.ts'
 import { loweredRouting, type Routed } from '../plan/routing.ts'
-import type { NetworkState, Routing } from '../state.ts'
+import { sysctlOf, type NetworkState, type Routing } from '../state.ts'
 import { journalledBridges, readJournal, type Journal } from './journal.ts'
 
 /** Forwarding is of the whole host: what a bridge may turn off depends on the others that are up. */
@@ -8,7 +8,9 @@ import { journalledBridges, readJournal, type Journal } from './journal.ts'
 const othersRouted = (runDir: string, bridge: string): readonly Routed[] =>
   journalledBridges(runDir).flatMap((name) => {
     const sight = name === bridge ? undefined : readJournal(runDir, name)
-    return sight?.kind === 'usable' ? (sight.journal.routed ?? []) : []
+    if (sight?.kind === 'usable') return sight.journal.routed ?? []
+    // What cannot be read may need both families.
+    return sight?.kind === 'unusable' && !sight.isForeign ? [{ families: [4, 6], before: [] }] : []
   })
 
 /** What a new bridge's journal keeps: the settings as they were before the first one, whichever of them goes last. */
@@ -18,9 +20,12 @@ export function routedFor(
 ): Journal['routed'] {
   if (families.length === 0 || now === undefined) return undefined
   const others = othersRouted(runDir, bridge)
+  const isOff = (family: Family): boolean =>
+    sysctlOf({ sysctls: now.forwarding }, { family, dev: 'all', key: 'forwarding' }) === '0'
   const before = families.flatMap((family) => {
     const first = others.find((other) => other.families.includes(family))
-    return (first?.before ?? now.forwarding).filter((item) => item.family === family)
+    const settings = first?.before ?? (isOff(family) ? now.forwarding : [])
+    return settings.filter((item) => item.family === family)
   })
   return { families: [...families], before }
 }

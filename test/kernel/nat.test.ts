@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { advertise } from '../helpers/advertise.ts'
 import { expectEnding } from '../helpers/refused.ts'
-import { inLab, ok, run, until } from '../helpers/tap.ts'
+import { bin, inLab, ok, run, until } from '../helpers/tap.ts'
 import { startVethGuest, type VethGuest } from '../helpers/veth-guest.ts'
 import type { Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
@@ -153,6 +153,96 @@ describe('forwarding', () => {
       expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
     })
   })
+
+  test.each([
+    ['comes', [], [raise('br20', 20)]],
+    ['goes', [raise('br20', 20)], ['brdown br20']],
+  ])(
+    'is as it is now when a trial of br0 is over under which a bridge with NAT %s',
+    async (_, first, meanwhile) => {
+      await inLab(async (lab) => {
+        const before = await snapshot(lab)
+        for (const line of first) await ok(lab, line)
+        const trial = await lab.start('host', [bin('brup'), '--try', '4'])
+        await until('the trial has begun', () => Promise.resolve(trial.stderr().includes('is on trial')))
+        for (const line of meanwhile) await ok(lab, line)
+        expect((await trial.exited).exit).toBe(1)
+        if (first.length === 0) {
+          const guest = await guestOn(lab, 'g1', { bridge: 'br20', net: 20, host: 9 })
+          expect(await reached(guest, outside)).toEqual(outside)
+          await guest.end()
+          await ok(lab, 'brdown br20')
+        }
+        expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+      })
+    },
+  )
+
+  test('is as it is now on a bridge that is made anew', async () => {
+    await inLab(async (lab) => {
+      const before = await snapshot(lab)
+      await ok(lab, 'brup')
+      await ok(lab, raise('br20', 20))
+      await lab.ip('host', 'link del br0')
+      await ok(lab, 'brup')
+      const guest = await guestOn(lab, 'g1', { bridge: 'br20', net: 20, host: 9 })
+      expect(await reached(guest, outside)).toEqual(outside)
+      await guest.end()
+      await ok(lab, 'brdown br20')
+      await ok(lab, 'brdown')
+      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+    })
+  })
+
+  test('is the bridge’s own where new links do not forward, and what somebody changes meanwhile stays', async () => {
+    await inLab(
+      async (lab) => {
+        const conf = '/proc/sys/net/ipv4/conf'
+        await lab.ok('host', [
+          'sh',
+          '-c',
+          `echo 1 >${conf}/all/forwarding; echo 0 >${conf}/default/forwarding`,
+        ])
+        await ok(lab, raise('br20', 20))
+        const guest = await guestOn(lab, 'g1', { bridge: 'br20', net: 20, host: 9 })
+        expect(await reached(guest, outside)).toEqual(outside)
+        await lab.ok('host', ['sh', '-c', `echo 0 >${conf}/br20/forwarding; echo 0 >${conf}/eth1/forwarding`])
+        expect(await ok(lab, 'brstatus br20')).toContain(
+          '  drift: different: net.ipv4.conf.br20.forwarding is 0, should be 1\n',
+        )
+        expect(await ok(lab, 'brup br20')).toBe('br20 is up again, with NAT\n')
+        expect(await reached(guest, outside)).toEqual(outside)
+        await guest.end()
+        await ok(lab, 'brdown br20')
+        expect(await lab.ok('host', ['cat', `${conf}/eth1/forwarding`, `${conf}/eth0/forwarding`])).toBe(
+          '0\n1\n',
+        )
+      },
+      { secondUplink: { metric: 100 } },
+    )
+  })
+})
+
+test.each(['--nat', '--no-uplink'])(
+  'the host takes no router from the guests of a bridge %s',
+  async (how) => {
+    await inLab(async (lab) => {
+      await ok(lab, `brup br10 ${how} --address 192.168.10.1/24`)
+      await ok(lab, raise('br20', 20))
+      const settings = ['br10', 'br20'].flatMap((dev) =>
+        ['accept_ra', 'autoconf'].map((key) => `/proc/sys/net/ipv6/conf/${dev}/${key}`),
+      )
+      expect(await lab.ok('host', ['cat', ...settings])).toBe('0\n0\n0\n0\n')
+    })
+  },
+)
+
+test('what the host sends to itself is not masqueraded', async () => {
+  await inLab(async (lab) => {
+    await ok(lab, raise('br20', 20))
+    const script = `use IO::Socket::IP; my $l = IO::Socket::IP->new(LocalPort => 80, Listen => 5) or die; my $s = IO::Socket::IP->new(PeerHost => '192.168.20.1', PeerPort => 80) or die; print $l->accept->peerhost`
+    expect(await lab.ok('host', ['perl', '-e', script])).toMatch(/192\.168\.20\.1$/)
+  })
 })
 
 test('a router’s advertisements are heard while the host forwards, and its default route stays', async () => {
@@ -196,6 +286,7 @@ test('chains and forwarding that somebody took away are drift, and come back', a
 })
 
 describe('published ports', () => {
+  const file = '/run/config.toml'
   const config = (port: number): string => `
 [[bridge]]
 name = "br20"
@@ -213,7 +304,7 @@ port = 5300
 to = "192.168.20.9:53"
 `
   const write = (lab: Lab, port = 8080): Promise<string> =>
-    lab.ok('host', ['tee', '/etc/qemu-tap-hooks/config.toml'], { input: config(port) })
+    lab.ok('host', ['tee', file], { input: config(port) })
 
   /** What a TCP server says to whoever connects. */
   const served = async (lab: Lab, node: 'outside' | 'host', address: string): Promise<string> => {
@@ -224,17 +315,16 @@ to = "192.168.20.9:53"
 
   test('lead to the guest, from outside and from the host, in both families', async () => {
     await inLab(async (lab) => {
-      await lab.ok('host', ['mkdir', '-p', '/etc/qemu-tap-hooks'])
       await write(lab)
       const before = await snapshot(lab)
-      await ok(lab, 'brup br20')
+      await ok(lab, `brup br20 --config ${file}`)
       const guest = await guestOn(lab, 'g1', { bridge: 'br20', net: 20, host: 9 })
       await guest.run(serve)
       await until('the guest serves', async () => (await served(lab, 'host', '192.168.1.50')) !== '')
       expect(await served(lab, 'outside', addressOf.host[4])).toMatch(/203\.0\.113\.9/)
       expect(await served(lab, 'outside', addressOf.host[6])).toBe('fd99::9\n')
       expect(await served(lab, 'host', addressOf.host[6])).toBe('fd01::50\n')
-      expect(await ok(lab, 'brup br20')).toBe('br20 is up already, with NAT\n')
+      expect(await ok(lab, `brup br20 --config ${file}`)).toBe('br20 is up already, with NAT\n')
       await guest.end()
       await ok(lab, 'brdown br20')
       expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
@@ -247,7 +337,7 @@ to = "192.168.20.9:53"
       const listening = `use IO::Socket::IP; my $l = IO::Socket::IP->new(LocalPort => 22, Listen => 5) or die; print "up\n"; STDOUT->flush; sleep 60`
       const server = await lab.start('host', ['perl', '-e', listening])
       await server.waitFor(/up/)
-      await expectEnding(lab, 'brup br20', {
+      await expectEnding(lab, `brup br20 --config ${file}`, {
         says: /the host listens on tcp port 22 itself \(publish another port\)/,
       })
     })
