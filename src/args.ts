@@ -1,7 +1,7 @@
 import minimist from 'minimist'
 import { usageError } from './errors.ts'
-import { linkName, parseGateway, parseHostCidr } from './names.ts'
-import type { Cidr, IpAddress, LinkName } from './names.ts'
+import { linkName, parseDhcpRange, parseGateway, parseHostCidr } from './names.ts'
+import type { Cidr, DhcpRange, IpAddress, LinkName } from './names.ts'
 import { commandSpecs } from './options.ts'
 import type { CommandName, CommandSpec, OptionSpec } from './options.ts'
 
@@ -21,6 +21,7 @@ export interface BrupArgs extends ChangeArgs {
   readonly uplink: LinkName | undefined
   readonly hasNoUplink: boolean
   readonly nat: boolean
+  readonly dhcpRange: DhcpRange | undefined
   readonly addresses: readonly Cidr[]
   /** At most one per family. */
   readonly gateways: readonly IpAddress[]
@@ -80,6 +81,7 @@ const converters: { readonly [Name in CommandName]: (given: Given) => ArgsByComm
     ...changeArgs(given),
     ...trialArgs(given),
     ...uplinkArgs(given),
+    dhcpRange: maybe(given.one('dhcp-range'), (text) => parseDhcpRange(text, '--dhcp-range')),
     addresses: addressesOf(given.all('address')),
     gateways: onePerFamily(given.all('gateway').map((text) => parseGateway(text, '--gateway'))),
     checkGatewaySeconds: maybe(given.one('check-gateway'), (text) => seconds(text, '--check-gateway')),
@@ -92,7 +94,17 @@ const converters: { readonly [Name in CommandName]: (given: Given) => ArgsByComm
 
 function trialArgs(given: Given): Pick<BrupArgs, 'trySeconds' | 'accept'> {
   const accept = given.flag('accept')
-  const others = ['uplink', 'no-uplink', 'nat', 'address', 'gateway', 'check-gateway', 'try', 'dry-run']
+  const others = [
+    'uplink',
+    'no-uplink',
+    'nat',
+    'dhcp-range',
+    'address',
+    'gateway',
+    'check-gateway',
+    'try',
+    'dry-run',
+  ]
   const other = others.find((name) => given.all(name).length > 0 || given.flag(name))
   if (accept && other !== undefined) throw usageError(`--accept and --${other} exclude each other`)
   return { accept, trySeconds: maybe(given.one('try'), (text) => seconds(text, '--try', 1)) }

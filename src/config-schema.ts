@@ -1,7 +1,15 @@
 import * as v from 'valibot'
 import { messageOf } from './errors.ts'
-import { linkName, parseEndpoint, parseGateway, parseHostCidr } from './names.ts'
-import type { Cidr, Forward, IpAddress, LinkName } from './names.ts'
+import {
+  linkName,
+  parseDhcpRange,
+  parseEndpoint,
+  parseGateway,
+  parseHostCidr,
+  parseHostName,
+  parseMac,
+} from './names.ts'
+import type { Cidr, DhcpRange, Forward, IpAddress, KnownGuest, LinkName } from './names.ts'
 
 export interface BridgeConfig {
   readonly name: LinkName
@@ -16,6 +24,8 @@ export interface BridgeConfig {
   readonly check: CheckCommand | undefined
   /** Only with NAT. */
   readonly forwards: readonly Forward[]
+  readonly dhcpRange: DhcpRange | undefined
+  readonly guests: readonly KnownGuest[]
 }
 
 /** Runs after the switch and decides whether it stays. */
@@ -97,6 +107,15 @@ const forward = v.strictObject({
   to: textAs(parseEndpoint, 'such as "192.168.40.9:80" or "[fd40::9]:80"'),
 })
 
+const guest = v.pipe(
+  v.strictObject({
+    mac: textAs(parseMac, 'such as "52:54:00:12:34:56"'),
+    name: textAs(parseHostName, 'letters, digits and hyphens, up to 63'),
+    address: v.optional(textAs(parseGateway, 'an IP address')),
+  }),
+  v.transform((table): KnownGuest => ({ ...table, address: table.address })),
+)
+
 const bridge = v.pipe(
   v.strictObject({
     name: link,
@@ -112,6 +131,8 @@ const bridge = v.pipe(
     check_gateway: v.optional(secondsFrom(0)),
     check: v.optional(check),
     check_seconds: v.optional(secondsFrom(1), defaultCheckSeconds),
+    dhcp_range: v.optional(textAs(parseDhcpRange, 'such as "192.168.40.50,192.168.40.150"')),
+    guest: v.optional(v.array(guest, 'is not a list of tables (write [[bridge.guest]])'), []),
     forward: v.optional(v.array(forward, 'is not a list of tables (write [[bridge.forward]])'), []),
   }),
   v.forward(
@@ -136,6 +157,8 @@ const bridge = v.pipe(
     gateways: table.gateway,
     checkGatewaySeconds: table.check_gateway,
     forwards: table.forward,
+    dhcpRange: table.dhcp_range,
+    guests: table.guest,
     check: table.check === undefined ? undefined : { words: table.check, seconds: table.check_seconds },
   })),
 )

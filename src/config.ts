@@ -62,7 +62,9 @@ function parseToml(toml: string, file: string): unknown {
 const knownKeys: Readonly<Record<string, string>> = {
   '': 'default_bridge, bridge, tap',
   'bridge.forward': 'port, to, protocol',
-  bridge: 'name, uplink, nat, address, gateway, check_gateway, check, check_seconds, forward',
+  'bridge.guest': 'mac, name, address',
+  bridge:
+    'name, uplink, nat, address, gateway, check_gateway, check, check_seconds, dhcp_range, forward, guest',
   tap: 'match, bridge',
 }
 

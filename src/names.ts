@@ -31,6 +31,19 @@ export interface Forward {
   readonly to: Endpoint
 }
 
+export interface DhcpRange {
+  readonly first: IpAddress
+  readonly last: IpAddress
+}
+
+/** A guest that is known by its MAC address. */
+export interface KnownGuest {
+  /** Lower case, colons. */
+  readonly mac: string
+  readonly name: string
+  readonly address: IpAddress | undefined
+}
+
 const longestName = 15
 
 /**
@@ -157,6 +170,34 @@ export function parseEndpoint(text: string, what = 'endpoint'): Endpoint {
 
 export const endpointText = ({ family, text, port }: Endpoint): string =>
   family === 4 ? `${text}:${port}` : `[${text}]:${port}`
+
+/** `192.168.40.50,192.168.40.150`. Throws a usage error that names `what`. */
+export function parseDhcpRange(text: string, what = 'range'): DhcpRange {
+  const given = `${what} ${JSON.stringify(text)}`
+  const [first, last, ...others] = text.split(',').map(parseIp)
+  if (first?.family !== 4 || last?.family !== 4 || others.length > 0)
+    throw usageError(`${given} is not a pair of IPv4 addresses`, 'such as 192.168.40.50,192.168.40.150')
+  const fault = unicastFault(first) ?? unicastFault(last)
+  if (fault !== undefined) throw usageError(`${given} ${fault}`)
+  if (numberOf(first) > numberOf(last)) throw usageError(`${given} ends before it begins`)
+  return { first, last }
+}
+
+const numberOf = (ip: IpAddress): number => bytesOf(ip).reduce((number, byte) => number * 256 + byte, 0)
+
+/** An Ethernet address of one host, in lower case. Throws a usage error that names `what`. */
+export function parseMac(text: string, what = 'MAC address'): string {
+  const given = `${what} ${JSON.stringify(text)}`
+  if (!/^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/iu.test(text)) throw usageError(`${given} is not a MAC address`)
+  if (Number.parseInt(text.slice(0, 2), 16) % 2 === 1) throw usageError(`${given} is that of a group`)
+  return text.toLowerCase()
+}
+
+/** One label of a host's name (RFC 1123). Throws a usage error that names `what`. */
+export function parseHostName(text: string, what = 'name'): string {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/iu.test(text)) return text.toLowerCase()
+  throw usageError(`${what} ${JSON.stringify(text)} is not the name of a host`)
+}
 
 function unicastFault(ip: IpAddress): string | undefined {
   const bytes = bytesOf(ip)

@@ -29,6 +29,11 @@ const nat: OptionSpec = {
   name: 'nat',
   help: 'as --no-uplink, and its guests reach what the host reaches, by the addresses of the host',
 }
+const dhcpRange: OptionSpec = {
+  name: 'dhcp-range',
+  value: 'FIRST,LAST',
+  help: 'give guests IPv4 addresses from FIRST to LAST, names, and IPv6 where the bridge has it; not with an uplink',
+}
 const address: OptionSpec = {
   name: 'address',
   value: 'CIDR',
@@ -78,7 +83,7 @@ export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = {
     summary: 'create a bridge and move the host onto it without losing its connections',
     positional: bridge('the bridge to create (default: default_bridge of the configuration, br0)'),
     options: [
-      ...[uplink, noUplink, nat, address, gateway, checkGateway, tryFor, accept],
+      ...[uplink, noUplink, nat, dhcpRange, address, gateway, checkGateway, tryFor, accept],
       ...[dryRun, json, quiet, verbose, config, help, version],
     ],
   },

@@ -106,6 +106,7 @@ export const stateSchema = v.pipe(
     nexthops: v.array(nexthop),
     neighbours: v.array(neighbour),
     sysctls: v.array(sysctlSchema),
+    dnsmasq: v.optional(words),
     routing: v.optional(
       v.object({ chains: v.optional(v.array(chainSet)), problem: text, forwarding: v.array(sysctlSchema) }),
     ),

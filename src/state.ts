@@ -16,6 +16,8 @@ export interface NetworkState {
   readonly sysctls: readonly Sysctl[]
   /** `undefined` where nobody looked. */
   readonly routing: Routing | undefined
+  /** The arguments of the dnsmasq that serves the guests of the bridge; `undefined`: there is none, or nobody looked. */
+  readonly dnsmasq: readonly string[] | undefined
 }
 
 /** What decides which way guests have beyond a bridge that has no uplink. */

@@ -29,10 +29,21 @@ export type Step =
   | { readonly op: 'sysctl.set'; readonly sysctl: Sysctl }
   /** Lines for `nft -f`, all or nothing. */
   | { readonly op: 'nft.load'; readonly text: string }
+  /** Arguments of a dnsmasq, the bridge's name among them. */
+  | { readonly op: 'dnsmasq.start'; readonly words: readonly string[] }
+  | { readonly op: 'dnsmasq.stop'; readonly bridge: string }
 
-export type IpStep = Exclude<Step, { op: 'sysctl.set' | 'nft.load' }>
+type OtherOp = 'sysctl.set' | 'nft.load' | 'dnsmasq.start' | 'dnsmasq.stop'
+export type IpStep = Exclude<Step, { op: OtherOp }>
 
-export const isIpStep = (step: Step): step is IpStep => step.op !== 'sysctl.set' && step.op !== 'nft.load'
+const otherOps: ReadonlySet<string> = new Set<OtherOp>([
+  'sysctl.set',
+  'nft.load',
+  'dnsmasq.start',
+  'dnsmasq.stop',
+])
+
+export const isIpStep = (step: Step): step is IpStep => !otherOps.has(step.op)
 
 /**
  * The words of one line for `ip -batch`. Lifetimes are given as what is left of them at `now`, in seconds of

@@ -4,6 +4,7 @@ import { loadConfig } from '../config.ts'
 import { refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
+import { hasDnsmasq } from '../kernel/dnsmasq.ts'
 import { isListening } from '../kernel/listeners.ts'
 import { hasNft } from '../kernel/nft.ts'
 import { observe } from '../kernel/observe.ts'
@@ -28,7 +29,7 @@ import { refuseOwner } from './owner.ts'
 import { repair } from './repair.ts'
 import { inSession, type Session } from './session.ts'
 import { accept, awaitVerdict, refuseOnTrial } from './trial.ts'
-import { bridgeOf, expectWhole, toldTexts, wishOf, type Wish } from './wish.ts'
+import { bridgeOf, dnsmasqOf, expectWhole, toldTexts, wishOf, type Wish } from './wish.ts'
 
 export const brup: Command<BrupArgs> = {
   name: 'brup',
@@ -58,7 +59,9 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   refuse(before, sides, wish)
   refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
-  const base = isMove(sides) ? raisedGoal(before, { sides, id }) : ownBridgeGoal(before, { ...wish, id })
+  const base = isMove(sides)
+    ? raisedGoal(before, { sides, id })
+    : ownBridgeGoal(before, { ...wish, id, dnsmasq: dnsmasqOf(wish, runDir) })
   const goal = withTold(base, bridge, wish)
   if (wish.dryRun) return planOutcome(makePlan(before, goal, sides), sides, bootSeconds())
   const journal = newJournal(wish, { runDir, before, sides, id })
@@ -103,7 +106,9 @@ function refuse(before: NetworkState, sides: Sides, wish: Wish): void {
 }
 
 /** A port that the host itself serves would be lost to it: its SSH, say. */
-function refuseOwn(bridge: string, { forwards }: Wish): void {
+function refuseOwn(bridge: string, { forwards, dhcpRange }: Wish): void {
+  if (dhcpRange !== undefined && !hasDnsmasq())
+    throw refusal(`${bridge} needs dnsmasq, to give its guests addresses`, 'install dnsmasq-base')
   if (!hasNft()) throw refusal(`${bridge} needs nft, to keep its guests apart`, 'install nftables')
   const taken = forwards.find(({ protocol, port }) => isListening(protocol, port))
   if (taken !== undefined)

@@ -2,6 +2,7 @@ import { refusal } from '../errors.ts'
 import type { Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
+import { parseHostCidr } from '../names.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { isOurBridge } from '../plan/marks.ts'
@@ -13,7 +14,7 @@ import { observeQuiet } from '../transaction/verify.ts'
 import { attachAgain } from './attach.ts'
 import { refuseOwner } from './owner.ts'
 import type { Session } from './session.ts'
-import { toldTexts, type Wish } from './wish.ts'
+import { dnsmasqOf, toldTexts, type Wish } from './wish.ts'
 
 /** brup of a bridge that is up: the same wish again is done, another one is refused, and what has drifted is mended. */
 export async function repair(
@@ -23,7 +24,7 @@ export async function repair(
 ): Promise<Outcome> {
   const sides = sidesOf(journal)
   const { nat } = journal.told
-  refuseOther(wish, journal)
+  refuseOther(wish, journal, session.runDir)
   const before = await observeQuiet(sides)
   refuseStrangers(before, journal, sides)
   const left = leftBy(journal)
@@ -67,7 +68,7 @@ export async function mend(session: Session, { command, journal, left, before }:
   })
 }
 
-function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {
+function refuseOther(wish: Wish, { bridge, uplink, told, raised }: Journal, runDir: string): void {
   const down = `run brdown ${bridge} first`
   const wanted = wish.uplink === false ? undefined : (wish.uplink ?? uplink?.name)
   const texts = toldTexts(wish)
@@ -80,6 +81,10 @@ function refuseOther(wish: Wish, { bridge, uplink, told }: Journal): void {
   const isTold = texts.addresses.length + texts.gateways.length > 0
   if (isTold && (differs('addresses') || differs('gateways')))
     throw refusal(`${bridge} is up with other addresses or gateways`, down)
+  const addresses = told.addresses.map((text) => parseHostCidr(text))
+  const dnsmasq = dnsmasqOf({ ...wish, nat: told.nat, addresses }, runDir)
+  if (wish.dhcpRange !== undefined && JSON.stringify(dnsmasq) !== JSON.stringify(raised?.dnsmasq))
+    throw refusal(`${bridge} is up with another DHCP range or other guests`, down)
   if (wish.nat && differs('forwards')) throw refusal(`${bridge} is up with other published ports`, down)
 }
 

@@ -1,10 +1,20 @@
+import { join } from 'node:path'
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
 import type { CheckCommand, Config } from '../config-schema.ts'
 import { usageError } from '../errors.ts'
 import type { Host } from '../host.ts'
 import type { Journal } from '../transaction/journal.ts'
-import { contains, endpointText, type Cidr, type Forward, type IpAddress } from '../names.ts'
+import {
+  contains,
+  endpointText,
+  type Cidr,
+  type DhcpRange,
+  type Forward,
+  type IpAddress,
+  type KnownGuest,
+} from '../names.ts'
+import { dnsmasqFault, dnsmasqWords } from '../plan/dnsmasq.ts'
 
 /** What brup is asked for: the command line, and the configuration where that is silent. */
 export interface Wish {
@@ -19,6 +29,8 @@ export interface Wish {
   /** Guests reach what is beyond the bridge, by the host's addresses. */
   readonly nat: boolean
   readonly forwards: readonly Forward[]
+  readonly dhcpRange: DhcpRange | undefined
+  readonly guests: readonly KnownGuest[]
 }
 
 interface BridgeArgs {
@@ -46,6 +58,8 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     gateways: args.gateways.length > 0 ? args.gateways : (configured?.gateways ?? []),
     nat,
     forwards: nat ? (configured?.forwards ?? []) : [],
+    dhcpRange: args.dhcpRange ?? configured?.dhcpRange,
+    guests: configured?.guests ?? [],
     trySeconds: args.trySeconds,
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
     check: configured?.check,
@@ -53,11 +67,20 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
 }
 
 /** Throws a usage error (exit 2) where a bridge cannot be raised like that. One that is up may be meant with less. */
-export function expectWhole({ bridge, uplink, addresses, gateways, nat, forwards }: Wish): void {
+export function expectWhole(wish: Wish): void {
+  const { bridge, uplink, addresses, gateways, nat, forwards, dhcpRange } = wish
   if (uplink === false && gateways.length > 0)
     throw usageError(`${bridge} has no uplink, and so no gateway`, 'give --uplink IF, or no --gateway')
   if (nat && addresses.length === 0)
     throw usageError(`${bridge} has no address, and so no subnet for NAT`, 'give --address CIDR')
+  if (dhcpRange !== undefined && uplink !== false)
+    throw usageError(
+      `${bridge} has an uplink, and a second DHCP server on a LAN would harm it`,
+      'give --no-uplink or --nat, or no --dhcp-range',
+    )
+  const fault = dnsmasqFault(wish)
+  if (fault !== undefined)
+    throw usageError(`${bridge}: ${fault}`, 'give --address or --dhcp-range accordingly')
   const lost = forwards.find(({ to }) => !addresses.some((cidr) => contains(cidr, to)))
   if (lost !== undefined)
     throw usageError(
@@ -65,6 +88,12 @@ export function expectWhole({ bridge, uplink, addresses, gateways, nat, forwards
       'change `to` of that [[bridge.forward]], or the address of the bridge',
     )
 }
+
+/** The arguments of the dnsmasq that the bridge is to have. */
+export const dnsmasqOf = (
+  wish: Pick<Wish, 'bridge' | 'addresses' | 'nat' | 'dhcpRange' | 'guests'>,
+  runDir: string,
+): readonly string[] | undefined => dnsmasqWords({ ...wish, leases: join(runDir, `leases-${wish.bridge}`) })
 
 /** As the journal keeps them. */
 export const toldTexts = ({ addresses, gateways, nat, forwards }: Wish): Journal['told'] => ({

@@ -7,6 +7,7 @@ export interface FedOptions {
   readonly seconds: number
   /** Called with the child before it is fed: what is journalled here, recovery can end. What it throws ends it. */
   readonly onSpawn?: ((child: ProcessId) => void) | undefined
+  readonly argv0?: string
 }
 
 export interface FedResult {
@@ -24,7 +25,7 @@ export interface FedResult {
 export async function runFed(
   path: string,
   args: readonly string[],
-  { input, seconds, onSpawn }: FedOptions,
+  { input, seconds, onSpawn, argv0 }: FedOptions,
 ): Promise<FedResult> {
   const child = execa(path, args, {
     cwd: '/',
@@ -35,6 +36,7 @@ export async function runFed(
     reject: false,
     timeout: seconds * 1000,
     killSignal: 'SIGKILL',
+    ...(argv0 === undefined ? {} : { argv0 }),
     maxBuffer: 256 * 1024 * 1024,
   })
   child.stdin.on('error', ignore)

@@ -3,6 +3,7 @@ import { CommandError, messageOf } from '../errors.ts'
 import type { Family } from '../names.ts'
 import type { Link, NetworkState, Route, Routing } from '../state.ts'
 import { bootSeconds } from './clock.ts'
+import { dnsmasqOf } from './dnsmasq.ts'
 import { ipBatch } from './ip.ts'
 import { parseAddress, parseLink, parseNeighbour, parseNexthop, parseRoute } from './parse.ts'
 import { listChains } from './nft.ts'
@@ -67,14 +68,15 @@ async function look(sysctlsOf: readonly string[]): Promise<NetworkState> {
     ),
     sysctls: sysctlsOf.flatMap(readSysctls),
     routing: undefined,
+    dnsmasq: undefined,
   }
 }
 
-/** The same, with what routes guests. */
-export async function observeRouting(sysctlsOf: readonly string[]): Promise<NetworkState> {
+/** The same, with what a bridge without an uplink has for its guests. */
+export async function observeOwn(bridge: string, sysctlsOf: readonly string[]): Promise<NetworkState> {
   const [state, seen] = await Promise.all([observe(sysctlsOf), mayChangeNetwork() ? lookAtChains() : unseen])
   const forwarding = readForwarding(state.links.map(({ name }) => name))
-  return { ...state, routing: { ...seen, forwarding } }
+  return { ...state, routing: { ...seen, forwarding }, dnsmasq: dnsmasqOf(bridge) }
 }
 
 type Chains = Pick<Routing, 'chains' | 'problem'>

@@ -3,6 +3,7 @@ import { addressWords, nexthopWords, neighbourWords, routeWords, ruleWords } fro
 import { isAdvertised, isUnneeded } from './advertised.ts'
 import { addressId, addressTraits, isAdvertisedAddress, isTemporary, livesAsLong } from './addresses.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
+import { compareDnsmasq } from './dnsmasq.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { compareRouting } from './routing.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
@@ -22,6 +23,7 @@ export function compare(seen: NetworkState, goal: NetworkState, sides: Sides): r
     ...compareRoutes(actual, goal, devs),
     ...compareOthers(actual, goal, devs),
     ...compareSysctls(actual, goal, devs),
+    ...compareDnsmasq(actual, goal, sides),
     ...compareRouting(actual.routing, goal.routing, sides),
   ]
 }

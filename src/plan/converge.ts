@@ -12,6 +12,7 @@ import { convergeAddresses } from './converge-addresses.ts'
 import { convergeLinks } from './converge-links.ts'
 import { convergeNeighbours, convergeNexthops, convergeRules } from './converge-others.ts'
 import { convergeRoutes } from './converge-routes.ts'
+import { convergeDnsmasq } from './dnsmasq.ts'
 import type { Sides } from './footprint.ts'
 import { convergeRouting } from './routing.ts'
 import { isKernelsOwn, isOnDev, prefixRoutes, routeId } from './routes.ts'
@@ -34,8 +35,10 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
   const rules = convergeRules(from, to, sides)
   const neighbours = convergeNeighbours(from, to, sides)
   const sysctls = convergeSysctls(from, to, sides)
+  const dnsmasq = convergeDnsmasq(from, to, sides)
   const routing = convergeRouting(from.routing, to.routing, sides)
   return [
+    ...dnsmasq.first,
     ...routing.first,
     ...links.create,
     ...objects.first,
@@ -56,6 +59,7 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
     ...restoredPrefixRoutes(to, addresses.changed),
     ...sysctls.last,
     ...links.last,
+    ...dnsmasq.last,
     ...routing.last,
   ]
 }

@@ -40,6 +40,7 @@ export function raisedGoal(before: NetworkState, { sides, id }: RaiseOptions): N
     neighbours: before.neighbours.map((item) => (item.dev === uplink ? { ...item, dev: bridge } : item)),
     sysctls: raisedSysctls(before, sides),
     routing: before.routing,
+    dnsmasq: before.dnsmasq,
   }
 }
 
@@ -50,11 +51,12 @@ interface OwnBridgeOptions {
   /** Whether its guests may reach what is beyond the bridge. */
   readonly nat: boolean
   readonly forwards: readonly Forward[]
+  readonly dnsmasq: readonly string[] | undefined
 }
 
 /** A bridge that is a network of its own, beside everything that is there. */
 export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): NetworkState {
-  const { bridge, id, addresses } = options
+  const { bridge, id, addresses, dnsmasq } = options
   const existing = findLink(before, bridge)
   const link = existing === undefined ? newBridge(bridge, id) : { ...existing, up: true }
   const routed = routedFamilies(options)
@@ -72,6 +74,7 @@ export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): 
       item.dev === bridge ? { ...item, value: value(item) } : item,
     ),
     routing,
+    dnsmasq,
   }
 }
 

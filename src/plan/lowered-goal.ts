@@ -33,6 +33,7 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
     links: base.links,
     sysctls: base.sysctls,
     routing: base.routing,
+    dnsmasq: base.dnsmasq,
     addresses,
     routes: withoutSecondaries(carried.routes, addresses).map((route) =>
       isTouched.some((is) => is(route)) ? stopGap(route) : route,

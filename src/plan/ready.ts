@@ -47,6 +47,7 @@ export function readyState(from: NetworkState, options: ReadyOptions): NetworkSt
     neighbours: readyNeighbours(from, options),
     sysctls: readySysctls(from, { ends, sides, direction }),
     routing: from.routing,
+    dnsmasq: from.dnsmasq,
   }
 }
 

@@ -59,6 +59,7 @@ function rebaseOn(
       ),
     ],
     routing: rebaseRouting(goal.routing, now.routing, sides),
+    dnsmasq: goal.dnsmasq,
   }
 }
 

@@ -37,6 +37,7 @@ export function repairedGoal(now: NetworkState, { sides, raised, at, routed }: R
     ...carried,
     links: repairedLinks(now, raised, sides),
     sysctls: repairedSettings(now, raised),
+    dnsmasq: raised.dnsmasq,
     routing: raisedRouting(now.routing, {
       bridge: sides.bridge,
       chains: chainsOf(raised.routing, sides.bridge),

@@ -18,6 +18,7 @@ export function withoutLink(state: NetworkState, dev: string): NetworkState {
     neighbours: state.neighbours.filter((neighbour) => neighbour.dev !== dev),
     sysctls: state.sysctls.filter((sysctl) => sysctl.dev !== dev),
     routing: state.routing,
+    dnsmasq: state.dnsmasq,
   }
 }
 

@@ -4,6 +4,9 @@ import { batchLine, ipOptions, ipWords, isIpStep, sysctlPath, type Step } from '
 /** A step as the command that does it; `now` in seconds of CLOCK_BOOTTIME, for what is left of lifetimes. */
 export function stepCommand(step: Step, now: number): string {
   if (step.op === 'nft.load') return hereDocument('nft -f -', step.text.split('\n'))
+  if (step.op === 'dnsmasq.start') return ['dnsmasq', ...step.words.map(quoted)].join(' ')
+  if (step.op === 'dnsmasq.stop')
+    return `pkill -f ${quoted(`^qemu-tap-hooks-dnsmasq --interface=${step.bridge} `)}`
   if (step.op === 'sysctl.set')
     return `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`
   return ['ip', ...ipOptions(step), ...ipWords(step, now).map(quoted)].join(' ')

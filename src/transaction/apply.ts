@@ -1,5 +1,6 @@
 import { CommandError, messageOf } from '../errors.ts'
 import { bootSeconds } from '../kernel/clock.ts'
+import { startDnsmasq, stopDnsmasq } from '../kernel/dnsmasq.ts'
 import { ipBatch } from '../kernel/ip.ts'
 import { nftLoad } from '../kernel/nft.ts'
 import type { ProcessId } from '../kernel/process.ts'
@@ -30,6 +31,8 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
     for (const step of part)
       if (step.op === 'nft.load') await applyNft(step.text, options)
       else if (step.op === 'sysctl.set') applySysctl(step.sysctl, options)
+      else if (step.op === 'dnsmasq.start') await applyDnsmasq(step.words, options)
+      else if (step.op === 'dnsmasq.stop') await stopDnsmasq(step.bridge)
   }
 }
 
@@ -67,6 +70,11 @@ function applySysctl(sysctl: Sysctl, { force }: ApplyOptions): void {
   } catch (error) {
     if (force !== true) throw new CommandError('failed', `${sysctlPath(sysctl)}: ${messageOf(error)}`)
   }
+}
+
+async function applyDnsmasq(words: readonly string[], { onSpawn, force }: ApplyOptions): Promise<void> {
+  const { ok, message } = await startDnsmasq(words, onSpawn)
+  if (!ok && force !== true) throw new CommandError('failed', message)
 }
 
 async function applyNft(text: string, { onSpawn, force }: ApplyOptions): Promise<void> {

@@ -1,5 +1,5 @@
 import { sleep } from '../kernel/clock.ts'
-import { isCarrierTold, observe, observeRouting } from '../kernel/observe.ts'
+import { isCarrierTold, observe, observeOwn } from '../kernel/observe.ts'
 import { awaitsAdvertised } from '../plan/advertised.ts'
 import { compare, type Difference } from '../plan/compare.ts'
 import { devsOf, isMove, type Sides } from '../plan/footprint.ts'
@@ -9,8 +9,10 @@ import { findLink, type NetworkState } from '../state.ts'
  * With the settings of the links that a change reads: the two sides, and what a new link starts with. Only guests of a bridge
  * without an uplink are routed.
  */
-export const observeSides = (sides: Sides): Promise<NetworkState> =>
-  (isMove(sides) ? observe : observeRouting)(['all', 'default', ...devsOf(sides)])
+export function observeSides(sides: Sides): Promise<NetworkState> {
+  const links = ['all', 'default', ...devsOf(sides)]
+  return isMove(sides) ? observe(links) : observeOwn(sides.finalName ?? sides.bridge, links)
+}
 
 /** Longer than the kernel takes to act on carrier (a second, LW_URGENT aside). A link may be dormant for good (802.1X). */
 const linkWatchPatience = 1500

@@ -96,6 +96,7 @@ const state = (parts: Partial<NetworkState>): NetworkState => ({
   neighbours: [],
   sysctls: [],
   routing: undefined,
+  dnsmasq: undefined,
   ...parts,
 })
 

@@ -80,6 +80,13 @@ describe.each(users)('a lab as %s', (user) => {
     })
   })
 
+  test('cannot write to the machine’s /etc', async () => {
+    await inLab({ asUser }, async (lab) => {
+      expect((await lab.run('host', ['touch', '/etc/qemu-tap-hooks-lab'])).exit).toBe(1)
+      expect(existsSync('/etc/qemu-tap-hooks-lab')).toBe(false)
+    })
+  })
+
   test('never runs in the network namespace of the machine, which stays as it was', async () => {
     const before = machineState()
     await inLab({ asUser, secondUplink: { metric: 200 } }, async (lab) => {

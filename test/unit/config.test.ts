@@ -36,6 +36,17 @@ uplink = false
 nat = true
 check = ["/bin/true"]
 
+dhcp_range = "192.168.40.50,192.168.40.59"
+
+[[bridge.guest]]
+mac = "52:54:00:AB:CD:EF"
+name = "One"
+address = "192.168.40.9"
+
+[[bridge.guest]]
+mac = "52:54:00:00:00:02"
+name = "two"
+
 [[bridge.forward]]
 port = 8080
 to = "192.168.40.9:80"
@@ -69,12 +80,22 @@ test('a full file', () => {
         checkGatewaySeconds: 0,
         nat: false,
         forwards: [],
+        dhcpRange: undefined,
+        guests: [],
         check: { words: ['/usr/bin/ping', '-c1', '192.168.1.9'], seconds: 3600 },
       },
       {
         name: 'lab0',
         uplink: false,
         nat: true,
+        dhcpRange: {
+          first: { family: 4, text: '192.168.40.50' },
+          last: { family: 4, text: '192.168.40.59' },
+        },
+        guests: [
+          { mac: '52:54:00:ab:cd:ef', name: 'one', address: { family: 4, text: '192.168.40.9' } },
+          { mac: '52:54:00:00:00:02', name: 'two', address: undefined },
+        ],
         forwards: [
           { protocol: 'tcp', port: 8080, to: { family: 4, text: '192.168.40.9', port: 80 } },
           { protocol: 'udp', port: 53, to: { family: 6, text: 'fd40::9', port: 53 } },
@@ -162,6 +183,19 @@ describe('each error names file, line, key and what is allowed', () => {
       '[[bridge]]\nname="a"\nnat=true\n[[bridge.forward]]\nport = 1\nto = "10.0.0.1:1"\nprot = "udp"',
       'c:7: unknown key bridge[1].forward[1].prot (allowed: port, to, protocol)',
     ],
+    [
+      '[[bridge]]\nname="a"\n[[bridge.guest]]\nmac = "01:00:00:00:00:00"\nname = "x"',
+      'c:4: bridge[1].guest[1].mac "01:00:00:00:00:00" is that of a group (allowed: such as',
+    ],
+    [
+      '[[bridge]]\nname="a"\n[[bridge.guest]]\nname = "x"',
+      'c:3: bridge[1].guest[1].mac is missing (allowed: mac, name, address)',
+    ],
+    [
+      '[[bridge]]\nname="a"\n[[bridge.guest]]\nmac = "52:54:00:00:00:02"\nname = "x.y"',
+      'c:5: bridge[1].guest[1].name "x.y" is not the name of a host (allowed: letters',
+    ],
+    ['[[bridge]]\nname="a"\ndhcp_range = "x"', 'c:3: bridge[1].dhcp_range "x" is not a pair of IPv4 addresses'],
     ['[[tap]]\nmatch = ""\nbridge = "a"', 'c:2: tap[1].match is empty (allowed: a glob'],
     ['[[tap]]\nmatch = "a"', 'c:1: tap[1].bridge is missing (allowed: match, bridge)'],
     ['x = """\n[[bridge]]\n"""\n[[bridge]]\nname = "-"', 'c:5: bridge[1].name "-" holds'],

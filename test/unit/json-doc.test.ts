@@ -49,6 +49,7 @@ const empty: NetworkState = {
   neighbours: [],
   sysctls: [],
   routing: undefined,
+  dnsmasq: undefined,
 }
 
 test('the fields of brstatus', () => {
@@ -96,6 +97,8 @@ test('each step, with what it works on', () => {
     'neigh.seed': ['dev', 'dst', 'mac'],
     'sysctl.set': ['sysctl'],
     'nft.load': ['text'],
+    'dnsmasq.start': ['words'],
+    'dnsmasq.stop': ['bridge'],
   } satisfies { [Op in Step['op']]: (keyof Extract<Step, { op: Op }>)[] }
   const documented = rowsUnder('Steps').flatMap(([ops, fields]) =>
     quoted(ops).map((op) => [op, quoted(fields)] as const),
@@ -123,7 +126,8 @@ test('the journal and the states in it', () => {
   for (const [part, each] of rowsUnder('The journal')) {
     const schema = Object.entries(parts).find(([name]) => `\`${name}\`` === part)?.[1]
     if (schema === undefined) continue
-    const entries = 'item' in schema ? schema.item.entries : schema.wrapped.entries
+    const inner = 'item' in schema ? schema.item : schema.wrapped
+    const entries = 'entries' in inner ? inner.entries : {}
     expect([part, quoted(each)]).toEqual([part, keys(entries)])
   }
 })

@@ -92,6 +92,7 @@ describe('the configuration example', () => {
       '',
       '[[bridge]]\nname = "br9"\n',
       '[[bridge]]\nname = "br9"\nnat = true\n[[bridge.forward]]\nport = 1\nto = "10.0.0.1:1"\n',
+      '[[bridge]]\nname = "br9"\n[[bridge.guest]]\nmac = "52:54:00:00:00:01"\nname = "x"\n',
       '[[tap]]\nmatch = "x"\nbridge = "br9"\n',
     ]
     for (const table of tables) {
