@@ -195,7 +195,10 @@ describe('each error names file, line, key and what is allowed', () => {
       '[[bridge]]\nname="a"\n[[bridge.guest]]\nmac = "52:54:00:00:00:02"\nname = "x.y"',
       'c:5: bridge[1].guest[1].name "x.y" is not the name of a host (allowed: letters',
     ],
-    ['[[bridge]]\nname="a"\ndhcp_range = "x"', 'c:3: bridge[1].dhcp_range "x" is not a pair of IPv4 addresses'],
+    [
+      '[[bridge]]\nname="a"\ndhcp_range = "x"',
+      'c:3: bridge[1].dhcp_range "x" is not a pair of IPv4 addresses',
+    ],
     ['[[tap]]\nmatch = ""\nbridge = "a"', 'c:2: tap[1].match is empty (allowed: a glob'],
     ['[[tap]]\nmatch = "a"', 'c:1: tap[1].bridge is missing (allowed: match, bridge)'],
     ['x = """\n[[bridge]]\n"""\n[[bridge]]\nname = "-"', 'c:5: bridge[1].name "-" holds'],

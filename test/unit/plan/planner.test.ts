@@ -62,7 +62,14 @@ test('a bridge that was there gets its settings before its addresses', () => {
 
 describe('a bridge without an uplink', () => {
   const own = { uplink: undefined, bridge: 'br10' }
-  const raised = ownBridgeGoal(plainHost(), { bridge: 'br10', id, addresses: [], nat: false, forwards: [], dnsmasq: undefined })
+  const raised = ownBridgeGoal(plainHost(), {
+    bridge: 'br10',
+    id,
+    addresses: [],
+    nat: false,
+    forwards: [],
+    dnsmasq: undefined,
+  })
 
   test('lets hooks wait until it is whole', () => {
     const lines = text(stepsOf(makePlan(plainHost(), raised, own)))
