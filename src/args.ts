@@ -12,6 +12,7 @@ interface CommonArgs {
 }
 
 interface ChangeArgs extends CommonArgs {
+  readonly all: boolean
   readonly dryRun: boolean
   readonly quiet: boolean
   readonly verbose: boolean
@@ -133,7 +134,13 @@ const commonArgs = (given: Given): CommonArgs => ({
 function changeArgs(given: Given): ChangeArgs {
   const [quiet, verbose] = [given.flag('quiet'), given.flag('verbose')]
   if (quiet && verbose) throw usageError('--quiet and --verbose exclude each other')
-  return { ...commonArgs(given), dryRun: given.flag('dry-run'), quiet, verbose }
+  const all = given.flag('all')
+  const single = ['uplink', 'no-uplink', 'nat', 'dhcp-range', 'address', 'gateway', 'try', 'accept']
+  const other = single.find((name) => given.flag(name))
+  if (all && other !== undefined) throw usageError(`--all and --${other} exclude each other`)
+  if (all && given.positional !== undefined)
+    throw usageError(`--all and ${given.positional} exclude each other`)
+  return { ...commonArgs(given), all, dryRun: given.flag('dry-run'), quiet, verbose }
 }
 
 const maybe = <T>(text: string | undefined, convert: (text: string) => T): T | undefined =>

@@ -18,7 +18,11 @@ interface Manner {
 /** Runs one command to its exit code. All that it throws becomes text, and with `--json` a document. */
 export async function runCommand<Args>(command: Command<Args>, host: Host): Promise<number> {
   const manner = mannerOf(command.name, host.argv)
+  const tell = (outcome: Outcome): void => {
+    if (!manner.json && (!manner.quiet || manner.dryRun)) host.stdout(outcome.text)
+  }
   let bridge: string | undefined
+  let done: readonly BridgeDone[] | undefined
   try {
     // The type of `name` already says that the arguments are of this type.
     const parsed = parseArgs(command.name, host.argv) as ParsedArgs<Args>
@@ -26,14 +30,23 @@ export async function runCommand<Args>(command: Command<Args>, host: Host): Prom
       host.stdout(parsed.kind === 'help' ? helpText(command.name) : `${command.name} ${version}\n`)
       return 0
     }
-    bridge = command.bridge?.(parsed.args, host)
-    const outcome = await command.run(parsed.args, host)
-    if (manner.json) host.stdout(document(command.name, { exit: 0, bridge, outcome }))
-    else if (!manner.quiet || manner.dryRun) host.stdout(outcome.text)
+    const parts = command.each?.(parsed.args, host)
+    if (parts !== undefined) done = []
+    let outcome: Outcome = { text: '', json: {} }
+    for (const part of parts ?? [parsed.args]) {
+      bridge = command.bridge?.(part, host)
+      outcome = await command.run(part, host)
+      tell(outcome)
+      done = done && [...done, { bridge: bridge ?? '', ...outcome.json }]
+    }
+    if (manner.json)
+      host.stdout(
+        document(command.name, done === undefined ? { exit: 0, bridge, outcome } : { exit: 0, done }),
+      )
     return 0
   } catch (thrown) {
     const error = asCommandError(thrown)
-    if (manner.json) host.stdout(document(command.name, { exit: error.exit, bridge, error }))
+    if (manner.json) host.stdout(document(command.name, { exit: error.exit, bridge, error, done }))
     host.stderr(isHook(command.name) ? oneLine(command.name, error) : lines(command.name, error))
     if (manner.verbose && thrown instanceof Error && !(thrown instanceof CommandError))
       host.stderr(`${thrown.stack ?? ''}\n`)
@@ -66,15 +79,19 @@ const oneLine = (name: CommandName, error: CommandError): string =>
     .trim()
     .replace(/\s*\n\s*/gu, '; ')}\n`
 
+/** One of several. */
+type BridgeDone = Readonly<Record<string, unknown>>
+
 interface Ending {
   readonly exit: number
-  readonly bridge: string | undefined
+  readonly bridge?: string | undefined
   readonly outcome?: Outcome
   readonly error?: CommandError
+  readonly done?: readonly BridgeDone[] | undefined
 }
 
 /** Version 1 of the document that `--json` prints; the outcome's fields win over the defaults. */
-function document(command: CommandName, { exit, bridge, outcome, error }: Ending): string {
+function document(command: CommandName, { exit, bridge, outcome, error, done }: Ending): string {
   const fields = {
     schema: 1,
     command,
@@ -85,6 +102,7 @@ function document(command: CommandName, { exit, bridge, outcome, error }: Ending
     error:
       error === undefined ? null : { kind: error.kind, message: error.message, hint: error.hint ?? null },
     ...outcome?.json,
+    ...(done === undefined ? {} : { bridges: done }),
   }
   return `${JSON.stringify(fields, undefined, 2)}\n`
 }

@@ -42,5 +42,7 @@ export interface Command<Args> {
   readonly name: NameFor<Args>
   /** The bridge that it is about, for the JSON document. */
   readonly bridge?: (args: Args, host: Host) => string
+  /** With --all: the arguments for each bridge, in order. Else `undefined`. */
+  readonly each?: (args: Args, host: Host) => readonly Args[] | undefined
   readonly run: (args: Args, host: Host) => Promise<Outcome>
 }

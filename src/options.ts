@@ -57,6 +57,7 @@ const tryFor: OptionSpec = {
   help: 'take it all back after SECONDS (1 to 3600) unless Enter or brup --accept keeps it',
 }
 const accept: OptionSpec = { name: 'accept', help: 'keep what a brup --try has on trial' }
+const all: OptionSpec = { name: 'all', help: 'every bridge of the configuration, one after the other' }
 const force: OptionSpec = {
   name: 'force',
   help: 'go on although guests are attached; their taps are detached',
@@ -83,7 +84,7 @@ export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = {
     summary: 'create a bridge and move the host onto it without losing its connections',
     positional: bridge('the bridge to create (default: default_bridge of the configuration, br0)'),
     options: [
-      ...[uplink, noUplink, nat, dhcpRange, address, gateway, checkGateway, tryFor, accept],
+      ...[all, uplink, noUplink, nat, dhcpRange, address, gateway, checkGateway, tryFor, accept],
       ...[dryRun, json, quiet, verbose, config, help, version],
     ],
   },
@@ -91,7 +92,7 @@ export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = {
     name: 'brdown',
     summary: 'move the host back to its uplink and remove what brup made',
     positional: bridge('the bridge to take down (default: default_bridge of the configuration, br0)'),
-    options: [force, dryRun, json, quiet, verbose, config, help, version],
+    options: [all, force, dryRun, json, quiet, verbose, config, help, version],
   },
   brstatus: {
     name: 'brstatus',

@@ -20,6 +20,7 @@ import { guestsOn, guestTexts } from '../transaction/guests.ts'
 import { takeBackPending } from '../transaction/recover.ts'
 import { routingWithout } from '../transaction/routed.ts'
 import { observeQuiet, observeSides } from '../transaction/verify.ts'
+import { everyBridge } from './each.ts'
 import { mend } from './repair.ts'
 import { inSession, type Session } from './session.ts'
 import { bridgeOf } from './wish.ts'
@@ -27,6 +28,8 @@ import { bridgeOf } from './wish.ts'
 export const brdown: Command<BrdownArgs> = {
   name: 'brdown',
   bridge: bridgeOf,
+  // The last that was raised goes first.
+  each: (args, host) => everyBridge(args, host)?.toReversed(),
   run: async (args, host) => {
     const bridge = bridgeOf(args, host)
     return inSession(host, {

@@ -25,6 +25,7 @@ import { namespaceInode } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { beginTrial } from '../transaction/trial.ts'
 import { attachAgain } from './attach.ts'
+import { everyBridge } from './each.ts'
 import { refuseOwner } from './owner.ts'
 import { repair } from './repair.ts'
 import { inSession, type Session } from './session.ts'
@@ -34,6 +35,7 @@ import { bridgeOf, dnsmasqOf, expectWhole, toldTexts, wishOf, type Wish } from '
 export const brup: Command<BrupArgs> = {
   name: 'brup',
   bridge: bridgeOf,
+  each: everyBridge,
   run: async (args, host) => {
     const wish = wishOf(args, loadConfig(args.config, host.env))
     const { bridge } = wish

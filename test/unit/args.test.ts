@@ -67,6 +67,8 @@ describe('brup', () => {
     ['--nat --uplink eth0', '--nat and --uplink exclude each other'],
     ['--nat --gateway 10.0.0.1', '--nat and --gateway exclude each other'],
     ['--dhcp', 'unknown option --dhcp'],
+    ['--all br1', '--all and br1 exclude each other'],
+    ['--all --try 5', '--all and --try exclude each other'],
     ['--dhcp-range a,b', '--dhcp-range "a,b" is not a pair of IPv4 addresses'],
     ['--dhcp-range 10.0.0.9,10.0.0.5', '--dhcp-range "10.0.0.9,10.0.0.5" ends before it begins'],
     ['--accept --dhcp-range 10.0.0.5,10.0.0.9', '--accept and --dhcp-range exclude each other'],
