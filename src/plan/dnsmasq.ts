@@ -26,7 +26,7 @@ export function dnsmasqWords(options: DnsmasqOptions): readonly string[] | undef
   return [
     interfaceWord(bridge),
     ...['--conf-file=/dev/null', '--pid-file=', '--bind-interfaces', '--except-interface=lo', '--no-hosts'],
-    ...['--bogus-priv', '--no-ping', '--dhcp-authoritative', '--dhcp-no-override'],
+    ...['--domain-needed', '--bogus-priv', '--no-ping', '--dhcp-authoritative', '--dhcp-no-override'],
     ...['--quiet-dhcp', '--quiet-dhcp6', '--quiet-ra'],
     `--dhcp-leasefile=${leases}`,
     `--dhcp-range=${dhcpRange.first.text},${dhcpRange.last.text},${leaseTime}`,
