@@ -109,7 +109,7 @@ export function topologyScript(topology: Topology): string {
     'mount -t tmpfs -o mode=755 lab /run',
     'mkdir /run/netns',
     // The machine's own: nothing in a lab may write there.
-    'mount --rbind /etc /etc && mount -o remount,bind,ro /etc',
+    'mount -n --rbind /etc /etc && mount -n -o remount,bind,ro /etc',
     'if [ -d /etc/qemu-tap-hooks ]; then mount -t tmpfs -o mode=755 lab /etc/qemu-tap-hooks; fi',
     batch(undefined, links(second)),
     ...nodes.map((node) => batch(node, ['link set lo up'])),
