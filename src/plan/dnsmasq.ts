@@ -38,7 +38,7 @@ export function dnsmasqWords(options: DnsmasqOptions): readonly string[] | undef
   ]
 }
 
-export const interfaceWord = (bridge: string): string => `--interface=${bridge}`
+const interfaceWord = (bridge: string): string => `--interface=${bridge}`
 
 /** There is no way beyond the bridge: its guests are told of no router. */
 const isolatedWords = (bridge: string, hasIpv6: boolean): readonly string[] => [

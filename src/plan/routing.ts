@@ -12,7 +12,7 @@ export const chainsOf = (routing: Seen, bridge: string): ChainSet | undefined =>
   routing?.chains?.find((set) => set.bridge === bridge)
 
 /** The bridge's chains, among those that the others have. */
-export const withChains = (routing: Routing, bridge: string, set: ChainSet | undefined): Routing => ({
+const withChains = (routing: Routing, bridge: string, set: ChainSet | undefined): Routing => ({
   ...routing,
   chains: [
     ...(routing.chains ?? []).filter((other) => other.bridge !== bridge),
