@@ -22,6 +22,7 @@ export interface BrupArgs extends ChangeArgs {
   readonly uplink: LinkName | undefined
   readonly hasNoUplink: boolean
   readonly nat: boolean
+  readonly isFirewallStrict: boolean
   readonly dhcpRange: DhcpRange | undefined
   readonly addresses: readonly Cidr[]
   /** At most one per family. */
@@ -86,6 +87,7 @@ const converters: { readonly [Name in CommandName]: (given: Given) => ArgsByComm
     addresses: addressesOf(given.all('address')),
     gateways: onePerFamily(given.all('gateway').map((text) => parseGateway(text, '--gateway'))),
     checkGatewaySeconds: maybe(given.one('check-gateway'), (text) => seconds(text, '--check-gateway')),
+    isFirewallStrict: given.flag('strict-firewall'),
   }),
   brdown: (given) => ({ ...changeArgs(given), force: given.flag('force') }),
   brstatus: (given) => commonArgs(given),
@@ -103,6 +105,7 @@ function trialArgs(given: Given): Pick<BrupArgs, 'trySeconds' | 'accept'> {
     'address',
     'gateway',
     'check-gateway',
+    'strict-firewall',
     'try',
     'dry-run',
   ]

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
 import * as v from 'valibot'
-import { configSchema } from './config-schema.ts'
+import { allowedKeys, configSchema } from './config-schema.ts'
 import type { Config } from './config-schema.ts'
 import { CommandError, messageOf } from './errors.ts'
 import { fitsGlob } from './glob.ts'
 import { linkName } from './names.ts'
-import type { LinkName } from './names.ts'
+import type { LinkName, PortWish } from './names.ts'
 import { lineOf } from './toml-lines.ts'
 import type { KeyPath } from './toml-lines.ts'
 
@@ -59,22 +59,13 @@ function parseToml(toml: string, file: string): unknown {
   }
 }
 
-const knownKeys: Readonly<Record<string, string>> = {
-  '': 'default_bridge, bridge, tap',
-  'bridge.forward': 'port, to, protocol',
-  'bridge.guest': 'mac, name, address',
-  bridge:
-    'name, uplink, nat, address, gateway, check_gateway, check, check_seconds, dhcp_range, forward, guest',
-  tap: 'match, bridge',
-}
-
 /** What is wrong, with the key as a person would point at it: `bridge[2].address[1]`, counted from 1. */
 function describe(issue: v.BaseIssue<unknown>, path: KeyPath): string {
   const key = keyText(path)
   if (issue.type !== 'strict_object') return `${key} ${issue.message}`
   const names = path.filter((step) => typeof step === 'string')
   const table = issue.expected === 'Object' ? names : names.slice(0, -1)
-  const keys = knownKeys[table.join('.')] ?? ''
+  const keys = allowedKeys[table.join('.')] ?? ''
   if (issue.expected === 'never') return `unknown key ${key} (allowed: ${keys})`
   if (issue.expected === 'Object') return `${key} is not a table (allowed: ${keys})`
   return `${key} is missing (allowed: ${keys})`
@@ -86,6 +77,19 @@ const keyText = (path: KeyPath): string =>
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze)
   return value
+}
+
+/** How the port of this guest is to be dealt with: by the first `[[tap]]` that fits, and by its bridge. */
+export function portWishFor(tapName: string, bridge: string, { taps, bridges }: Config): PortWish {
+  const rule = taps.find(({ match }) => fitsGlob(match, tapName))
+  const isolatedThere = bridges.find(({ name }) => name === bridge)?.isolated ?? false
+  return {
+    isolated: rule?.isolated ?? isolatedThere,
+    hairpin: rule?.hairpin ?? false,
+    mac: rule?.mac,
+    pvid: rule?.pvid,
+    trunk: rule?.trunk ?? [],
+  }
 }
 
 export interface Caller {

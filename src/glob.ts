@@ -5,6 +5,9 @@
 export const fitsGlob = (pattern: string, text: string): boolean =>
   new RegExp(`^${regexSource(pattern)}$`, 'su').test(text)
 
+/** Whether it fits one text only. */
+export const isPlain = (pattern: string): boolean => !/(?<!\\)(?:\\\\)*[*?[]/u.test(pattern)
+
 const token = /\\([^])|(\*+)|(\?)|\[([!^]?)(\]?[^\]]*)\]|([^])/gu
 
 const regexSource = (pattern: string): string =>

@@ -44,5 +44,7 @@ export interface Command<Args> {
   readonly bridge?: (args: Args, host: Host) => string
   /** With --all: the arguments for each bridge, in order. Else `undefined`. */
   readonly each?: (args: Args, host: Host) => readonly Args[] | undefined
+  /** With --all: one that fails does not keep the others from their turn. */
+  readonly goesOn?: boolean
   readonly run: (args: Args, host: Host) => Promise<Outcome>
 }

@@ -44,6 +44,18 @@ export interface KnownGuest {
   readonly address: IpAddress | undefined
 }
 
+/** What is asked for the port of one guest. */
+export interface PortWish {
+  readonly isolated: boolean
+  readonly hairpin: boolean
+  /** The guest's; others are neither learned behind it, nor is what is for them sent there. */
+  readonly mac: string | undefined
+  /** What the guest sends without a tag is of this VLAN, and comes back without one. */
+  readonly pvid: number | undefined
+  /** VLANs of which the guest gets and sends tagged frames. */
+  readonly trunk: readonly number[]
+}
+
 const longestName = 15
 
 /**
@@ -183,6 +195,10 @@ export function parseDhcpRange(text: string, what = 'range'): DhcpRange {
   return { first, last }
 }
 
+/** The address lies between the ends, or is one of them. */
+export const isInRange = ({ first, last }: DhcpRange, ip: IpAddress): boolean =>
+  ip.family === 4 && numberOf(first) <= numberOf(ip) && numberOf(ip) <= numberOf(last)
+
 const numberOf = (ip: IpAddress): number => bytesOf(ip).reduce((number, byte) => number * 256 + byte, 0)
 
 /** An Ethernet address of one host, in lower case. Throws a usage error that names `what`. */
@@ -193,10 +209,13 @@ export function parseMac(text: string, what = 'MAC address'): string {
   return text.toLowerCase()
 }
 
-/** One label of a host's name (RFC 1123). Throws a usage error that names `what`. */
+/** One label of a host's name (RFC 1123) that dnsmasq takes for nothing else. Throws a usage error that names `what`. */
 export function parseHostName(text: string, what = 'name'): string {
-  if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/iu.test(text)) return text.toLowerCase()
-  throw usageError(`${what} ${JSON.stringify(text)} is not the name of a host`)
+  const given = `${what} ${JSON.stringify(text)}`
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/iu.test(text))
+    throw usageError(`${given} is not the name of a host`)
+  if (/^(?:ignore|infinite|\d+[smhdw]?)$/iu.test(text)) throw usageError(`${given} is a word of dnsmasq`)
+  return text.toLowerCase()
 }
 
 function unicastFault(ip: IpAddress): string | undefined {
@@ -209,7 +228,8 @@ function unicastFault(ip: IpAddress): string | undefined {
   return undefined
 }
 
-function subnetFault(cidr: Cidr): string | undefined {
+/** Why an address cannot be that of a host in its subnet. */
+export function subnetFault(cidr: Cidr): string | undefined {
   if (cidr.family !== 4 || cidr.prefixLength >= 31) return undefined
   if (cidr.prefixLength === 0) return 'has the whole Internet as its subnet'
   const bits = hostBits(cidr)

@@ -51,6 +51,10 @@ const checkGateway: OptionSpec = {
   value: 'SECONDS',
   help: 'how long the gateway may take to answer before all is rolled back (default 5, 0: do not ask)',
 }
+const strictFirewall: OptionSpec = {
+  name: 'strict-firewall',
+  help: 'refuse where rules of the firewall name the uplink, and so would not match any more',
+}
 const tryFor: OptionSpec = {
   name: 'try',
   value: 'SECONDS',
@@ -84,7 +88,19 @@ export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = {
     summary: 'create a bridge and move the host onto it without losing its connections',
     positional: bridge('the bridge to create (default: default_bridge of the configuration, br0)'),
     options: [
-      ...[all, uplink, noUplink, nat, dhcpRange, address, gateway, checkGateway, tryFor, accept],
+      ...[
+        all,
+        uplink,
+        noUplink,
+        nat,
+        dhcpRange,
+        address,
+        gateway,
+        checkGateway,
+        strictFirewall,
+        tryFor,
+        accept,
+      ],
       ...[dryRun, json, quiet, verbose, config, help, version],
     ],
   },

@@ -9,6 +9,15 @@ const words = v.array(v.string())
 export const familySchema = v.picklist([4, 6])
 const family = familySchema
 
+const port = v.object({
+  isolated: v.boolean(),
+  hairpin: v.boolean(),
+  learning: v.boolean(),
+  flood: v.boolean(),
+  macs: words,
+  vlans: v.array(v.object({ vid: v.number(), pvid: v.boolean(), untagged: v.boolean() })),
+})
+
 const link = v.object({
   index: v.number(),
   name: v.string(),
@@ -25,6 +34,8 @@ const link = v.object({
   alias: text,
   tunType: text,
   stp: v.boolean(),
+  defaultVlan: count,
+  port: v.optional(port),
 })
 
 const address = v.object({
@@ -95,6 +106,19 @@ const neighbour = v.object({
 
 export const sysctlSchema = v.object({ family, dev: v.string(), key: v.string(), value: v.string() })
 
+const firewall = v.object({
+  bridged: v.array(family),
+  closed: v.array(
+    v.object({
+      tool: v.string(),
+      name: v.string(),
+      hook: v.picklist(['forward', 'input']),
+      families: v.array(family),
+    }),
+  ),
+  rules: v.array(v.object({ tool: v.string(), chain: v.string(), text: v.string(), handle: count })),
+})
+
 const chainSet = v.object({ bridge: v.string(), id: v.string(), text: v.string(), listed: v.boolean() })
 
 export const stateSchema = v.pipe(
@@ -107,6 +131,7 @@ export const stateSchema = v.pipe(
     neighbours: v.array(neighbour),
     sysctls: v.array(sysctlSchema),
     dnsmasq: v.optional(words),
+    firewall: v.optional(firewall),
     routing: v.optional(
       v.object({ chains: v.optional(v.array(chainSet)), problem: text, forwarding: v.array(sysctlSchema) }),
     ),

@@ -18,6 +18,36 @@ export interface NetworkState {
   readonly routing: Routing | undefined
   /** The arguments of the dnsmasq that serves the guests of the bridge; `undefined`: there is none, or nobody looked. */
   readonly dnsmasq: readonly string[] | undefined
+  /** `undefined` where nobody looked, or may. */
+  readonly firewall: Firewall | undefined
+}
+
+/** The host's own firewall, where it could keep guests from each other and from their way. */
+export interface Firewall {
+  /** The families whose bridged frames go through it (br_netfilter). */
+  readonly bridged: readonly Family[]
+  /** Chains that end what none of their rules lets pass. */
+  readonly closed: readonly FirewallChain[]
+  /** Those of ours for the bridge, in order. */
+  readonly rules: readonly FirewallRule[]
+}
+
+export interface FirewallChain {
+  /** `nft`, or an iptables by the name of its program: `ip6tables-legacy`. */
+  readonly tool: string
+  /** Where a rule of ours goes: `DOCKER-USER`, or for nft `inet filter forward`. */
+  readonly name: string
+  readonly hook: 'forward' | 'input'
+  readonly families: readonly Family[]
+}
+
+export interface FirewallRule {
+  readonly tool: string
+  readonly chain: string
+  /** In the words of the tool, with our mark in its comment. */
+  readonly text: string
+  /** By which nft deletes it. */
+  readonly handle: number | undefined
 }
 
 /** What decides which way guests have beyond a bridge that has no uplink. */
@@ -51,6 +81,37 @@ export interface Link {
   readonly tunType: string | undefined
   /** A bridge's spanning tree protocol. */
   readonly stp: boolean
+  /** The VLAN of a port that joins, 0 for none; `undefined` where the bridge does not look at tags, or is none. */
+  readonly defaultVlan: number | undefined
+  /** `undefined`: it is no port of a bridge. */
+  readonly port: PortTraits | undefined
+}
+
+/** What a bridge does with the frames of one port. */
+export interface PortTraits extends Required<PortFlags> {
+  /** MAC addresses that the bridge was told are behind it; looked for where it learns none. */
+  readonly macs: readonly string[]
+  /** Those it takes part in, where the bridge looks at tags. */
+  readonly vlans: readonly PortVlan[]
+}
+
+export interface PortFlags {
+  /** It exchanges none with other isolated ports. */
+  readonly isolated?: boolean
+  /** It may get back what it sent. */
+  readonly hairpin?: boolean
+  /** Its senders' MAC addresses are remembered. */
+  readonly learning?: boolean
+  /** It gets what is for nobody known. */
+  readonly flood?: boolean
+}
+
+export interface PortVlan {
+  readonly vid: number
+  /** Frames that come in without a tag are of this one. */
+  readonly pvid: boolean
+  /** Its frames go out without a tag. */
+  readonly untagged: boolean
 }
 
 export interface Address {

@@ -1,10 +1,16 @@
-import type { Address, Neighbour, Nexthop, Route, Rule, Sysctl } from './state.ts'
+import type { Address, Neighbour, Nexthop, PortFlags, PortVlan, Route, Rule, Sysctl } from './state.ts'
 import { protocolNumber, scopeNumber } from './protocols.ts'
 import { addressWords, neighbourWords, nexthopWords, routeWords, ruleWords } from './words.ts'
 
 /** One change to the kernel, as plain data: it can be printed, journalled, compared and counted. */
 export type Step =
-  | { readonly op: 'bridge.add'; readonly name: string; readonly mac: string; readonly mtu: number }
+  | {
+      readonly op: 'bridge.add'
+      readonly name: string
+      readonly mac: string
+      readonly mtu: number
+      readonly stp: boolean
+    }
   | { readonly op: 'link.name'; readonly dev: string; readonly name: string; readonly alias: string }
   | { readonly op: 'link.alias'; readonly dev: string; readonly alias: string }
   | { readonly op: 'link.mtu'; readonly dev: string; readonly mtu: number }
@@ -12,6 +18,8 @@ export type Step =
   | { readonly op: 'link.addrgenmode'; readonly dev: string; readonly mode: string }
   | { readonly op: 'link.up' | 'link.down' | 'link.del' | 'link.nomaster'; readonly dev: string }
   | { readonly op: 'link.master'; readonly dev: string; readonly master: string }
+  | { readonly op: 'bridge.stp'; readonly dev: string; readonly on: boolean }
+  | { readonly op: 'port.set'; readonly dev: string; readonly flags: PortFlags }
   | { readonly op: 'addr.add' | 'addr.change' | 'addr.del'; readonly address: Address }
   | {
       readonly op: 'route.add' | 'route.prepend' | 'route.append' | 'route.replace' | 'route.del'
@@ -26,24 +34,40 @@ export type Step =
       readonly dst: string
       readonly mac: string
     }
+  | BridgeStep
   | { readonly op: 'sysctl.set'; readonly sysctl: Sysctl }
   /** Lines for `nft -f`, all or nothing. */
   | { readonly op: 'nft.load'; readonly text: string }
-  /** Arguments of a dnsmasq, the bridge's name among them. */
-  | { readonly op: 'dnsmasq.start'; readonly words: readonly string[] }
+  | { readonly op: 'dnsmasq.start'; readonly bridge: string; readonly words: readonly string[] }
   | { readonly op: 'dnsmasq.stop'; readonly bridge: string }
+  /** Lines for nft, or for an iptables-restore about `filter`, all or nothing. */
+  | { readonly op: 'firewall.load'; readonly tool: string; readonly lines: readonly string[] }
 
-type OtherOp = 'sysctl.set' | 'nft.load' | 'dnsmasq.start' | 'dnsmasq.stop'
-export type IpStep = Exclude<Step, { op: OtherOp }>
+/** What `bridge` does, and `ip` cannot. */
+export type BridgeStep =
+  | { readonly op: 'vlan.add' | 'vlan.del'; readonly dev: string; readonly vlan: PortVlan }
+  | { readonly op: 'fdb.replace' | 'fdb.del'; readonly dev: string; readonly mac: string }
 
+type OtherOp = 'sysctl.set' | 'nft.load' | 'dnsmasq.start' | 'dnsmasq.stop' | 'firewall.load'
+export type IpStep = Exclude<Step, BridgeStep | { op: OtherOp }>
+
+const bridgeOps: ReadonlySet<string> = new Set<BridgeStep['op']>([
+  'vlan.add',
+  'vlan.del',
+  'fdb.replace',
+  'fdb.del',
+])
 const otherOps: ReadonlySet<string> = new Set<OtherOp>([
   'sysctl.set',
   'nft.load',
   'dnsmasq.start',
   'dnsmasq.stop',
+  'firewall.load',
 ])
 
-export const isIpStep = (step: Step): step is IpStep => !otherOps.has(step.op)
+export const isBridgeStep = (step: Step): step is BridgeStep => bridgeOps.has(step.op)
+
+export const isIpStep = (step: Step): step is IpStep => !otherOps.has(step.op) && !isBridgeStep(step)
 
 /**
  * The words of one line for `ip -batch`. Lifetimes are given as what is left of them at `now`, in seconds of
@@ -52,7 +76,11 @@ export const isIpStep = (step: Step): step is IpStep => !otherOps.has(step.op)
 export function ipWords(step: IpStep, now: number): readonly string[] {
   switch (step.op) {
     case 'bridge.add':
-      return bridgeWords(step)
+      return newBridgeWords(step)
+    case 'bridge.stp':
+      return ['link', 'set', 'dev', step.dev, 'type', 'bridge', ...stpWords(step.on)]
+    case 'port.set':
+      return ['link', 'set', 'dev', step.dev, 'type', 'bridge_slave', ...flagWords(step.flags)]
     case 'link.name':
       return ['link', 'set', 'dev', step.dev, 'name', step.name, 'alias', step.alias]
     case 'link.alias':
@@ -131,13 +159,35 @@ const isProtocol = (words: readonly string[], at: number): boolean =>
 
 const verb = (op: string): string => op.slice(op.indexOf('.') + 1)
 
+const smallestMtu = 68
+
 /**
  * A bridge with a MAC of its own has no carrier until a port brings one (br_dev_init(), br_set_mac_address()).
  * It is made with another MTU than the one it gets: only a change pins the MTU (br_change_mtu()).
  */
-function bridgeWords({ name, mac, mtu }: { name: string; mac: string; mtu: number }): readonly string[] {
+function newBridgeWords({ name, mac, mtu, stp }: Extract<Step, { op: 'bridge.add' }>): readonly string[] {
   const unpinned = String(mtu > smallestMtu ? mtu - 1 : mtu + 1)
-  return ['link', 'add', 'name', name, 'address', mac, 'mtu', unpinned, 'type', 'bridge', 'stp_state', '0']
+  return ['link', 'add', 'name', name, 'address', mac, 'mtu', unpinned, 'type', 'bridge', ...stpWords(stp)]
 }
 
-const smallestMtu = 68
+const stpWords = (isOn: boolean): readonly string[] => ['stp_state', isOn ? '1' : '0']
+
+const flagWords = (flags: PortFlags): readonly string[] =>
+  Object.entries(flags).flatMap(([name, isOn]) => [name, isOn ? 'on' : 'off'])
+
+/** The words of one line for `bridge -batch`. */
+export function bridgeWords(step: BridgeStep): readonly string[] {
+  switch (step.op) {
+    case 'vlan.add': {
+      const { vid, pvid, untagged } = step.vlan
+      const flags = [...(pvid ? ['pvid'] : []), ...(untagged ? ['untagged'] : [])]
+      return ['vlan', 'add', 'dev', step.dev, 'vid', String(vid), ...flags]
+    }
+    case 'vlan.del':
+      return ['vlan', 'del', 'dev', step.dev, 'vid', String(step.vlan.vid)]
+    case 'fdb.replace':
+      return ['fdb', 'replace', step.mac, 'dev', step.dev, 'master', 'static']
+    case 'fdb.del':
+      return ['fdb', 'del', step.mac, 'dev', step.dev, 'master']
+  }
+}

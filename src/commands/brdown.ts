@@ -4,6 +4,7 @@ import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { compare } from '../plan/compare.ts'
 import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
+import { openedFirewall } from '../plan/firewall.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { loweredGoal } from '../plan/lowered-goal.ts'
@@ -30,6 +31,7 @@ export const brdown: Command<BrdownArgs> = {
   bridge: bridgeOf,
   // The last that was raised goes first.
   each: (args, host) => everyBridge(args, host)?.toReversed(),
+  goesOn: true,
   run: async (args, host) => {
     const bridge = bridgeOf(args, host)
     return inSession(host, {
@@ -94,8 +96,9 @@ function wayDown(now: NetworkState, { journal, runDir }: Down): NetworkState {
   const { original, raised } = journal
   const sides = sidesOf(journal)
   const routing = routingWithout(runDir, journal, now.routing)
-  if (raised === undefined || !isMove(sides)) return { ...original, routing }
-  return { ...loweredGoal(now, { sides, original, raised, at: bootSeconds() }), routing }
+  const firewall = openedFirewall(now.firewall, undefined)
+  if (raised === undefined || !isMove(sides)) return { ...original, routing, firewall }
+  return { ...loweredGoal(now, { sides, original, raised, at: bootSeconds() }), routing, firewall }
 }
 
 const goalDown = (now: NetworkState, down: Down): NetworkState =>

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
-import { refusal } from '../errors.ts'
-import type { Command, Outcome } from '../host.ts'
+import { CommandError, refusal } from '../errors.ts'
+import type { Command, Host, Outcome } from '../host.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
 import { hasDnsmasq } from '../kernel/dnsmasq.ts'
 import { isListening } from '../kernel/listeners.ts'
+import { firewallRulesNaming } from '../kernel/firewall.ts'
 import { hasNft } from '../kernel/nft.ts'
 import { observe } from '../kernel/observe.ts'
+import { mayChangeNetwork } from '../kernel/privilege.ts'
 import { isWireless } from '../kernel/wireless.ts'
+import { closedTexts, type Opening } from '../plan/firewall.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { ownBridgeGoal, raisedGoal, routedFamilies } from '../plan/goals.ts'
 import { makePlan } from '../plan/planner.ts'
@@ -19,9 +22,9 @@ import { planOutcome, raisedOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
 import { prepareChecks, refuseCheck } from '../transaction/checks.ts'
-import { writeJournal, type Journal } from '../transaction/journal.ts'
+import { readJournal, writeJournal, type Journal } from '../transaction/journal.ts'
 import { routedFor } from '../transaction/routed.ts'
-import { namespaceInode } from '../transaction/run-dir.ts'
+import { namespaceInode, runDirOf } from '../transaction/run-dir.ts'
 import { observeSides } from '../transaction/verify.ts'
 import { beginTrial } from '../transaction/trial.ts'
 import { attachAgain } from './attach.ts'
@@ -30,12 +33,21 @@ import { refuseOwner } from './owner.ts'
 import { repair } from './repair.ts'
 import { inSession, type Session } from './session.ts'
 import { accept, awaitVerdict, refuseOnTrial } from './trial.ts'
-import { bridgeOf, dnsmasqOf, expectWhole, toldTexts, wishOf, type Wish } from './wish.ts'
+import {
+  bridgeOf,
+  dnsmasqOf,
+  expectWhole,
+  leastIpv6Mtu,
+  openingFor,
+  toldTexts,
+  wishOf,
+  type Wish,
+} from './wish.ts'
 
 export const brup: Command<BrupArgs> = {
   name: 'brup',
   bridge: bridgeOf,
-  each: everyBridge,
+  each: everyWish,
   run: async (args, host) => {
     const wish = wishOf(args, loadConfig(args.config, host.env))
     const { bridge } = wish
@@ -50,6 +62,16 @@ export const brup: Command<BrupArgs> = {
   },
 }
 
+/** What is wrong with one is said before the first is raised; one that is up may be meant with less. */
+function everyWish(args: BrupArgs, host: Host): readonly BrupArgs[] | undefined {
+  const all = everyBridge(args, host)
+  for (const each of all ?? []) {
+    const wish = wishOf(each, loadConfig(args.config, host.env))
+    if (readJournal(runDirOf(host.env), wish.bridge).kind === 'none') expectWhole(wish)
+  }
+  return all
+}
+
 async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session): Promise<Outcome> {
   const { bridge, trySeconds } = wish
   const { runDir } = session
@@ -61,9 +83,12 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   refuse(before, sides, wish)
   refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
+  const needs = openingFor(wish, id)
+  const opening = wish.firewall === 'open' ? needs : undefined
+  await tellOfFirewall(before, sides, { wish, needs, say: session.say })
   const base = isMove(sides)
-    ? raisedGoal(before, { sides, id })
-    : ownBridgeGoal(before, { ...wish, id, dnsmasq: dnsmasqOf(wish, runDir) })
+    ? raisedGoal(before, { sides, id, mtu: wish.mtu, opening })
+    : ownBridgeGoal(before, { ...wish, id, dnsmasq: dnsmasqOf(wish, runDir), opening })
   const goal = withTold(base, bridge, wish)
   if (wish.dryRun) return planOutcome(makePlan(before, goal, sides), sides, bootSeconds())
   const journal = newJournal(wish, { runDir, before, sides, id })
@@ -79,8 +104,32 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
       else beginTrial(runDir, journal, { seconds: trySeconds, raised })
     },
   })
-  await attachAgain(session, bridge)
+  await attachAgain(session, bridge, wish)
   return raisedOutcome(steps, { ...sides, nat: wish.nat })
+}
+
+/** Throws (exit 3) where rules name the uplink, if that is asked for. */
+async function tellOfFirewall(
+  before: NetworkState,
+  sides: Sides,
+  { wish, needs, say }: { wish: Wish; needs: Opening; say: Session['say'] },
+): Promise<void> {
+  if (wish.firewall === 'warn' && before.firewall !== undefined)
+    for (const line of closedTexts(before.firewall, needs)) say(line)
+  if (!isMove(sides) || !mayChangeNetwork()) return
+  const { uplink, bridge } = sides
+  const rules = await firewallRulesNaming(uplink)
+  if (rules.length > 0 && wish.isFirewallStrict)
+    throw new CommandError(
+      'refused',
+      `the firewall has rules that name ${uplink}, which would not match any more`,
+      {
+        hint: `name ${bridge} in them, or give no --strict-firewall`,
+        differences: rules,
+      },
+    )
+  for (const rule of rules)
+    say(`once ${uplink} is a port, this rule does not match what comes by it: ${rule}`)
 }
 
 async function uplinkOf({ uplink }: Wish): Promise<string | undefined> {
@@ -102,9 +151,24 @@ function refuse(before: NetworkState, sides: Sides, wish: Wish): void {
     return
   }
   const { uplink } = sides
+  refuseMtu(before, uplink, wish)
   if (isWireless(uplink))
     throw refusal(`${uplink} is Wi-Fi, which cannot be a port of a bridge`, 'use a wired uplink')
   refuseOwner(before, uplink)
+}
+
+/** The host would send what its uplink cannot. */
+function refuseMtu(before: NetworkState, uplink: string, { bridge, mtu }: Wish): void {
+  const most = findLink(before, uplink)?.mtu
+  if (mtu === undefined || most === undefined) return
+  if (mtu > most)
+    throw refusal(
+      `${uplink} has an MTU of ${most}, and ${bridge} is to have ${mtu}`,
+      `ip link set ${uplink} mtu ${mtu}`,
+    )
+  const hasIpv6 = before.addresses.some(({ dev, family }) => dev === uplink && family === 6)
+  if (hasIpv6 && mtu < leastIpv6Mtu)
+    throw refusal(`${uplink} has IPv6, which needs an MTU of ${leastIpv6Mtu} or more`, 'change mtu')
 }
 
 /** A port that the host itself serves would be lost to it: its SSH, say. */
@@ -132,7 +196,8 @@ function newJournal(
     adopted: findLink(before, sides.bridge) !== undefined,
     told: toldTexts(wish),
     routed: routedFor(routedFamilies(wish), { runDir, bridge: sides.bridge, now: before.routing }),
-    original: before,
+    // A dnsmasq that is left of an earlier bridge is of no use to anybody.
+    original: { ...before, dnsmasq: undefined },
     pending: { command: 'brup', before },
   }
 }

@@ -1,12 +1,13 @@
 import type { HookArgs } from '../args.ts'
-import { bridgeForTap, loadConfig } from '../config.ts'
+import { bridgeForTap, loadConfig, portWishFor } from '../config.ts'
 import { CommandError, refusal } from '../errors.ts'
 import type { Command, Host } from '../host.ts'
+import type { PortWish } from '../names.ts'
 import type { Link } from '../state.ts'
 import { runDirOf } from '../transaction/run-dir.ts'
-import { attachSteps } from './attach.ts'
+import { attach, requireTreated } from './attach.ts'
 import { requirePrivilege } from './session.ts'
-import { applyHook, linkNamed, quietLinks, requireTap, type Wait } from './tap.ts'
+import { applyHook, linkNamed, quietLinks, requireTap } from './tap.ts'
 
 /** How often a tap is attached that what is taken back meanwhile takes off again. */
 const rounds = 3
@@ -20,22 +21,35 @@ export const qemuIfup: Command<HookArgs> = {
   name: 'qemu-ifup',
   run: async ({ tap }, host) => {
     requirePrivilege('qemu-ifup')
-    const wait = { runDir: runDirOf(host.env), bridge: bridgeOf(tap, host), signal: host.signal }
+    const { bridge, wish } = wishFor(tap, host)
+    const wait = { runDir: runDirOf(host.env), bridge, signal: host.signal }
     let links = await quietLinks(wait)
     for (let round = 1; round <= rounds; round += 1) {
-      await applyHook(tap, attachSteps(requireTap(links, tap), requireBridge(links, tap, wait.bridge)))
-      links = await linksAfter(tap, wait)
-      if (linkNamed(links, tap)?.master === wait.bridge) return { text: '', json: {} }
-      requireRemaining(links, tap, wait.bridge)
+      await attach(requireTap(links, tap), requireBridge(links, tap, bridge), wish)
+      links = await orDetached(tap, () => quietLinks(wait))
+      const port = linkNamed(links, tap)
+      if (port?.master === bridge) {
+        await orDetached(tap, () => {
+          requireTreated(port, wish)
+        })
+        return { text: '', json: {} }
+      }
+      requireRemaining(links, tap, bridge)
     }
-    throw new CommandError('failed', `${tap}: it was taken off ${wait.bridge} meanwhile`, {
+    throw new CommandError('failed', `${tap}: it was taken off ${bridge} meanwhile`, {
       hint: 'try again',
     })
   },
 }
 
-const bridgeOf = (tap: string, { env, programName }: Host): string =>
-  bridgeForTap(tap, { env, programName, config: loadConfig(undefined, env) })
+function wishFor(
+  tap: string,
+  { env, programName }: Host,
+): { readonly bridge: string; readonly wish: PortWish } {
+  const config = loadConfig(undefined, env)
+  const bridge = bridgeForTap(tap, { env, programName, config })
+  return { bridge, wish: portWishFor(tap, bridge, config) }
+}
 
 function requireBridge(links: readonly Link[], tap: string, name: string): Link {
   const bridge = linkNamed(links, name)
@@ -48,10 +62,10 @@ function requireBridge(links: readonly Link[], tap: string, name: string): Link 
   return bridge
 }
 
-/** Is the bridge being changed? Waits for the end; where that does not come, the tap is detached again. */
-async function linksAfter(tap: string, wait: Wait): Promise<readonly Link[]> {
+/** Where that fails, the tap is detached again. */
+async function orDetached<T>(tap: string, work: () => Promise<T> | T): Promise<T> {
   try {
-    return await quietLinks(wait)
+    return await work()
   } catch (error) {
     await applyHook(tap, [{ op: 'link.nomaster', dev: tap }])
     throw error

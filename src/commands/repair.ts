@@ -30,7 +30,7 @@ export async function repair(
   const left = leftBy(journal)
   const drift = left === undefined ? [] : driftOf(before, left)
   if (left === undefined || drift.length === 0) {
-    if (!wish.dryRun) await attachAgain(session, sides.bridge)
+    if (!wish.dryRun) await attachAgain(session, sides.bridge, wish)
     return raisedOutcome([], { ...sides, nat })
   }
   if (isMove(sides)) refuseOwner(before, sides.uplink)
@@ -38,7 +38,7 @@ export async function repair(
     return planOutcome(planWithLift(before, repairGoal(before, left), sides), sides, bootSeconds())
   const { steps } = await mend(session, { command: 'brup', journal, left, before })
   for (const line of drift) session.say(`repaired: ${line}`)
-  await attachAgain(session, sides.bridge)
+  await attachAgain(session, sides.bridge, wish)
   return raisedOutcome(steps, { ...sides, nat }, drift)
 }
 
@@ -85,6 +85,10 @@ function refuseOther(wish: Wish, { bridge, uplink, told, raised }: Journal, runD
   const dnsmasq = dnsmasqOf({ ...wish, nat: told.nat, addresses }, runDir)
   if (wish.dhcpRange !== undefined && JSON.stringify(dnsmasq) !== JSON.stringify(raised?.dnsmasq))
     throw refusal(`${bridge} is up with another DHCP range or other guests`, down)
+  const link = raised && findLink(raised, bridge)
+  if (wish.mtu !== undefined && link !== undefined && link.mtu !== wish.mtu)
+    throw refusal(`${bridge} is up with an MTU of ${link.mtu}, not ${wish.mtu}`, down)
+  if (wish.stp && link?.stp === false) throw refusal(`${bridge} is up without STP`, down)
   if (wish.nat && differs('forwards')) throw refusal(`${bridge} is up with other published ports`, down)
 }
 

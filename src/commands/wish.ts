@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import type { BrupArgs } from '../args.ts'
-import { loadConfig } from '../config.ts'
+import { loadConfig, portWishFor } from '../config.ts'
 import type { CheckCommand, Config } from '../config-schema.ts'
 import { usageError } from '../errors.ts'
 import type { Host } from '../host.ts'
@@ -13,8 +12,10 @@ import {
   type Forward,
   type IpAddress,
   type KnownGuest,
+  type PortWish,
 } from '../names.ts'
 import { dnsmasqFault, dnsmasqWords } from '../plan/dnsmasq.ts'
+import type { Opening } from '../plan/firewall.ts'
 
 /** What brup is asked for: the command line, and the configuration where that is silent. */
 export interface Wish {
@@ -31,6 +32,13 @@ export interface Wish {
   readonly forwards: readonly Forward[]
   readonly dhcpRange: DhcpRange | undefined
   readonly guests: readonly KnownGuest[]
+  readonly mtu: number | undefined
+  readonly firewall: 'open' | 'warn'
+  /** Refuse where rules name the uplink. */
+  readonly isFirewallStrict: boolean
+  readonly stp: boolean
+  /** Of the guests that are attached again. */
+  readonly portOf: (tap: string) => PortWish
 }
 
 interface BridgeArgs {
@@ -60,17 +68,32 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     forwards: nat ? (configured?.forwards ?? []) : [],
     dhcpRange: args.dhcpRange ?? configured?.dhcpRange,
     guests: configured?.guests ?? [],
+    mtu: configured?.mtu,
+    firewall: configured?.firewall ?? 'open',
+    isFirewallStrict: args.isFirewallStrict,
+    stp: configured?.stp ?? false,
+    portOf: (tap) => portWishFor(tap, bridge, config),
     trySeconds: args.trySeconds,
     checkGatewaySeconds: args.checkGatewaySeconds ?? configured?.checkGatewaySeconds ?? defaultCheckSeconds,
     check: configured?.check,
   }
 }
 
+/** RFC 8200 */
+export const leastIpv6Mtu = 1280
+
 /** Throws a usage error (exit 2) where a bridge cannot be raised like that. One that is up may be meant with less. */
 export function expectWhole(wish: Wish): void {
   const { bridge, uplink, addresses, gateways, nat, forwards, dhcpRange } = wish
   if (uplink === false && gateways.length > 0)
     throw usageError(`${bridge} has no uplink, and so no gateway`, 'give --uplink IF, or no --gateway')
+  if (wish.stp && uplink !== false)
+    throw usageError(
+      `${bridge} has an uplink, and with stp the host would be silent until its port forwards`,
+      'give --no-uplink, or no stp',
+    )
+  if (wish.mtu !== undefined && wish.mtu < leastIpv6Mtu && addresses.some(({ family }) => family === 6))
+    throw usageError(`${bridge}: IPv6 needs an MTU of ${leastIpv6Mtu} or more`, 'change mtu')
   if (nat && addresses.length === 0)
     throw usageError(`${bridge} has no address, and so no subnet for NAT`, 'give --address CIDR')
   if (dhcpRange !== undefined && uplink !== false)
@@ -91,12 +114,23 @@ export function expectWhole(wish: Wish): void {
 
 /** The arguments of the dnsmasq that the bridge is to have. */
 export const dnsmasqOf = (
-  wish: Pick<Wish, 'bridge' | 'addresses' | 'nat' | 'dhcpRange' | 'guests'>,
+  wish: Pick<Wish, 'bridge' | 'addresses' | 'nat' | 'dhcpRange' | 'guests' | 'mtu'>,
   runDir: string,
-): readonly string[] | undefined => dnsmasqWords({ ...wish, leases: join(runDir, `leases-${wish.bridge}`) })
+): readonly string[] | undefined => dnsmasqWords({ ...wish, runDir })
+
+/** What lets its guests through the host's firewall, in any case. */
+export const openingFor = (wish: Wish, id: string): Opening => ({
+  bridge: wish.bridge,
+  id,
+  addresses: wish.addresses,
+  nat: wish.nat,
+  isPublishing: wish.forwards.length > 0,
+  isServing: wish.dhcpRange !== undefined,
+})
 
 /** As the journal keeps them. */
-export const toldTexts = ({ addresses, gateways, nat, forwards }: Wish): Journal['told'] => ({
+export const toldTexts = ({ addresses, gateways, nat, forwards, firewall }: Wish): Journal['told'] => ({
+  firewall,
   addresses: addresses.map(({ text, prefixLength }) => `${text}/${prefixLength}`),
   gateways: gateways.map(({ text }) => text),
   nat,

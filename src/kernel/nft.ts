@@ -13,7 +13,7 @@ const seconds = 10
 
 export const hasNft = (): boolean => places.some(isExecutable)
 
-async function nft(
+export async function nft(
   args: readonly string[],
   { input = '', onSpawn }: { input?: string; onSpawn?: (child: ProcessId) => void } = {},
 ): Promise<FedResult> {

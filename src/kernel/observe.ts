@@ -1,14 +1,16 @@
-import * as v from 'valibot'
 import { CommandError, messageOf } from '../errors.ts'
 import type { Family } from '../names.ts'
 import type { Link, NetworkState, Route, Routing } from '../state.ts'
 import { bootSeconds } from './clock.ts'
 import { dnsmasqOf } from './dnsmasq.ts'
+import { withPortEntries } from './bridge.ts'
+import { tryFirewall } from './firewall.ts'
 import { ipBatch } from './ip.ts'
 import { parseAddress, parseLink, parseNeighbour, parseNexthop, parseRoute } from './parse.ts'
 import { listChains } from './nft.ts'
 import { parseRule } from './parse-rule.ts'
 import { mayChangeNetwork } from './privilege.ts'
+import { parseAll } from './read.ts'
 import {
   linkSchema,
   neighbourSchema,
@@ -53,7 +55,7 @@ async function look(sysctlsOf: readonly string[]): Promise<NetworkState> {
   const links = parseAll(linkSchema, general[0])
   const ipv6Nexthops = new Set(parseAll(nexthopSchema, ipv6.nexthops).map(({ id }) => id))
   return {
-    links: links.map(parseLink),
+    links: await withPortEntries(links.map(parseLink)),
     addresses: links.flatMap((link) =>
       link.addr_info.flatMap((raw) => ('prefixlen' in raw ? [parseAddress(raw, link.ifname, now)] : [])),
     ),
@@ -69,7 +71,13 @@ async function look(sysctlsOf: readonly string[]): Promise<NetworkState> {
     sysctls: sysctlsOf.flatMap(readSysctls),
     routing: undefined,
     dnsmasq: undefined,
+    firewall: undefined,
   }
+}
+
+/** The same, with what the host's firewall has for the guests of the bridge: that takes a moment where it has many rules. */
+export async function withFirewall(state: NetworkState, bridge: string): Promise<NetworkState> {
+  return mayChangeNetwork() ? { ...state, firewall: await tryFirewall(bridge) } : state
 }
 
 /** The same, with what a bridge without an uplink has for its guests. */
@@ -124,19 +132,6 @@ async function show(args: readonly string[], lines: readonly string[]): Promise<
   if (!result.ok) throw new CommandError('failed', `cannot read the network: ${result.message}`)
   const documents = result.stdout.split('\n').filter((line) => line.startsWith('['))
   return documents.map((line) => JSON.parse(line) as unknown)
-}
-
-function parseAll<Schema extends v.GenericSchema>(schema: Schema, raw: unknown): v.InferOutput<Schema>[] {
-  const parsed = v.safeParse(v.array(schema), raw ?? [])
-  if (parsed.success) return parsed.output
-  const [issue] = parsed.issues
-  throw new CommandError(
-    'failed',
-    `cannot read what ip prints: ${v.getDotPath(issue) ?? ''}: ${issue.message}`,
-    {
-      hint: 'this version of iproute2 may be too old or too new',
-    },
-  )
 }
 
 async function routesOf(family: Family, raw: unknown, attempts = 20): Promise<readonly Route[]> {

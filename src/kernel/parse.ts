@@ -1,5 +1,5 @@
 import type { Family } from '../names.ts'
-import type { Address, Hop, Link, Neighbour, Nexthop, Route } from '../state.ts'
+import type { Address, Hop, Link, Neighbour, Nexthop, PortTraits, Route } from '../state.ts'
 import type { RawAddress, RawHop, RawLink, RawNeighbour, RawNexthop, RawRoute } from './schema.ts'
 
 /** The words of iproute2's JSON -> the parts of NetworkState. Pure; `now` is seconds of CLOCK_BOOTTIME. */
@@ -24,6 +24,24 @@ export const parseLink = (raw: RawLink): Link => ({
   alias: raw.ifalias,
   tunType: raw.linkinfo?.info_data?.type,
   stp: (raw.linkinfo?.info_data?.stp_state ?? 0) !== 0,
+  defaultVlan: defaultVlanOf(raw),
+  port:
+    raw.linkinfo?.info_slave_kind === 'bridge' ? parsePort(raw.linkinfo.info_slave_data ?? {}) : undefined,
+})
+
+const defaultVlanOf = ({ linkinfo }: RawLink): number | undefined => {
+  const data = linkinfo?.info_data
+  return (data?.vlan_filtering ?? 0) === 0 ? undefined : (data?.vlan_default_pvid ?? 1)
+}
+
+/** What the bridge was told about the port is another look. */
+const parsePort = (raw: Readonly<Record<string, unknown>>): PortTraits => ({
+  isolated: raw['isolated'] === true,
+  hairpin: raw['hairpin'] === true,
+  learning: raw['learning'] !== false,
+  flood: raw['flood'] !== false,
+  macs: [],
+  vlans: [],
 })
 
 export function parseAddress(raw: RawAddress, dev: string, now: number): Address {

@@ -51,6 +51,10 @@ export const commandLine = (pid: number): readonly string[] =>
     .split('\0')
     .filter((word) => word !== '')
 
+/** The path of its program, or `undefined` where we may not look. */
+export const programOf = (pid: number): string | undefined =>
+  attempt(() => readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/u, ''))
+
 /** `net:[4026531840]`, or `undefined` where we may not look. */
 export const networkNamespaceOf = (pid: number | 'self'): string | undefined =>
   attempt(() => readlinkSync(`/proc/${pid}/ns/net`))

@@ -29,8 +29,11 @@ const linkInfo = v.looseObject({
       type: v.fallback(text, undefined),
       link: v.fallback(text, undefined),
       stp_state: v.fallback(count, undefined),
+      vlan_filtering: v.fallback(count, undefined),
+      vlan_default_pvid: v.fallback(count, undefined),
     }),
   ),
+  info_slave_data: v.optional(v.looseObject({ isolated: flag, hairpin: flag, learning: flag, flood: flag })),
 })
 
 export const linkSchema = v.looseObject({
@@ -125,6 +128,17 @@ export const neighbourSchema = v.looseObject({
   router: flag,
   proxy: flag,
   state: v.optional(v.array(v.string()), []),
+})
+
+/** Of `bridge -j fdb show`. */
+export const fdbSchema = v.looseObject({ mac: v.string(), ifname: text, master: text, state: text })
+
+/** Of `bridge -j vlan show`. */
+export const portVlansSchema = v.looseObject({
+  ifname: v.string(),
+  vlans: v.array(
+    v.looseObject({ vlan: v.number(), vlanEnd: count, flags: v.optional(v.array(v.string()), []) }),
+  ),
 })
 
 export type RawLink = v.InferOutput<typeof linkSchema>

@@ -4,7 +4,9 @@ import { isAdvertised, isUnneeded } from './advertised.ts'
 import { addressId, addressTraits, isAdvertisedAddress, isTemporary, livesAsLong } from './addresses.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
 import { compareDnsmasq } from './dnsmasq.ts'
+import { compareFirewall } from './firewall.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
+import { entrySteps, flagSteps } from './ports.ts'
 import { compareRouting } from './routing.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
 
@@ -25,6 +27,7 @@ export function compare(seen: NetworkState, goal: NetworkState, sides: Sides): r
     ...compareSysctls(actual, goal, devs),
     ...compareDnsmasq(actual, goal, sides),
     ...compareRouting(actual.routing, goal.routing, sides),
+    ...compareFirewall(actual.firewall, goal.firewall),
   ]
 }
 
@@ -58,20 +61,31 @@ function compareLinks(
   const ports = goal.links.flatMap((wanted) => {
     const link = findLink(actual, wanted.name)
     const concerns = wanted.name !== uplink && (wanted.master === bridge || link?.master === bridge)
-    return concerns && link !== undefined ? compareTrait(link, wanted, 'master') : []
+    return concerns && link !== undefined ? comparePort(link, wanted) : []
   })
   return [...named, ...ports]
+}
+
+/** How it is dealt with, where that is told. */
+function comparePort(actual: Link, goal: Link): readonly Difference[] {
+  const masters = compareTrait(actual, goal, 'master')
+  if (masters.length > 0 || goal.port === undefined || actual.port === undefined) return masters
+  const steps = [
+    ...flagSteps(goal.name, actual.port, goal.port),
+    ...entrySteps(goal.name, actual.port, goal.port),
+  ]
+  return steps.length === 0 ? [] : [`different: port ${goal.name} is not treated as it should be`]
 }
 
 function compareLink(actual: Link | undefined, goal: Link | undefined): readonly Difference[] {
   if (actual === undefined) return goal === undefined ? [] : [`missing: link ${goal.name}`]
   if (goal === undefined) return [`too much: link ${actual.name}`]
-  return (['master', 'mtu', 'mac', 'up', 'alias', 'kind'] as const).flatMap((key) =>
+  return (['master', 'mtu', 'mac', 'up', 'alias', 'kind', 'stp'] as const).flatMap((key) =>
     compareTrait(actual, goal, key),
   )
 }
 
-const compareTrait = (actual: Link, goal: Link, key: keyof Link): readonly Difference[] =>
+const compareTrait = (actual: Link, goal: Link, key: Exclude<keyof Link, 'port'>): readonly Difference[] =>
   (actual[key] ?? '') === (goal[key] ?? '')
     ? []
     : [`different: link ${actual.name} ${key} is ${show(actual[key])}, should be ${show(goal[key])}`]

@@ -2,6 +2,7 @@ import { findLink, portsOf, type Link, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import type { Sides } from './footprint.ts'
 import { temporaryName } from './marks.ts'
+import { rejoinSteps } from './ports.ts'
 
 interface LinkShare {
   readonly create: readonly Step[]
@@ -47,9 +48,10 @@ function convergeUplink(before: Link | undefined, after: Link | undefined): Link
   }
 }
 
-const traitSteps = (before: Link, { name: dev, mac, mtu }: Link): readonly Step[] => [
+const traitSteps = (before: Link, { name: dev, mac, mtu, stp }: Link): readonly Step[] => [
   ...(before.mac === mac ? [] : [{ op: 'link.mac', dev, mac } as const]),
   ...(before.mtu === mtu ? [] : [{ op: 'link.mtu', dev, mtu } as const]),
+  ...(before.stp === stp ? [] : [{ op: 'bridge.stp', dev, on: stp } as const]),
 ]
 
 /**
@@ -61,7 +63,7 @@ function createBridge(bridge: Link): Omit<LinkShare, 'last'> {
   const made = temporaryName(alias)
   return {
     create: [
-      { op: 'bridge.add', name: made, mac: bridge.mac, mtu: bridge.mtu },
+      { op: 'bridge.add', name: made, mac: bridge.mac, mtu: bridge.mtu, stp: bridge.stp },
       { op: 'link.name', dev: made, name: bridge.name, alias },
       { op: 'link.mtu', dev: bridge.name, mtu: bridge.mtu },
     ],
@@ -78,6 +80,11 @@ const alias = (before: Link, after: Link): readonly Step[] =>
     ? []
     : [{ op: 'link.alias', dev: after.name, alias: after.alias ?? '' }]
 
+function rejoined(name: string, to: NetworkState, bridge: string): readonly Step[] {
+  const [port, master] = [name, bridge].map((link) => findLink(to, link))
+  return port === undefined || master === undefined ? [] : rejoinSteps(port, master)
+}
+
 /** Taps that must leave go before anything else; those that come back come last. */
 function convergePorts(
   from: NetworkState,
@@ -90,8 +97,6 @@ function convergePorts(
   const wanted = names(to).filter((name) => findLink(from, name) !== undefined)
   return {
     first: now.filter((name) => !wanted.includes(name)).map((dev) => ({ op: 'link.nomaster', dev })),
-    last: wanted
-      .filter((name) => !now.includes(name))
-      .map((dev) => ({ op: 'link.master', dev, master: bridge })),
+    last: wanted.filter((name) => !now.includes(name)).flatMap((name) => rejoined(name, to, bridge)),
   }
 }

@@ -13,6 +13,7 @@ import { convergeLinks } from './converge-links.ts'
 import { convergeNeighbours, convergeNexthops, convergeRules } from './converge-others.ts'
 import { convergeRoutes } from './converge-routes.ts'
 import { convergeDnsmasq } from './dnsmasq.ts'
+import { convergeFirewall } from './firewall.ts'
 import type { Sides } from './footprint.ts'
 import { convergeRouting } from './routing.ts'
 import { isKernelsOwn, isOnDev, prefixRoutes, routeId } from './routes.ts'
@@ -37,9 +38,11 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
   const sysctls = convergeSysctls(from, to, sides)
   const dnsmasq = convergeDnsmasq(from, to, sides)
   const routing = convergeRouting(from.routing, to.routing, sides)
+  const firewall = convergeFirewall(from.firewall, to.firewall)
   return [
     ...dnsmasq.first,
     ...routing.first,
+    ...firewall.first,
     ...links.create,
     ...objects.first,
     ...sysctls.first,
@@ -60,6 +63,7 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
     ...sysctls.last,
     ...links.last,
     ...dnsmasq.last,
+    ...firewall.last,
     ...routing.last,
   ]
 }

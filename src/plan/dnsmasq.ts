@@ -1,5 +1,6 @@
-import { contains, networkOf, type Cidr, type DhcpRange, type KnownGuest } from '../names.ts'
-import type { NetworkState } from '../state.ts'
+import { contains, isInRange, networkOf, subnetFault } from '../names.ts'
+import type { Cidr, DhcpRange, KnownGuest } from '../names.ts'
+import { findLink, type NetworkState } from '../state.ts'
 import type { Difference } from './compare.ts'
 import type { Share } from './converge.ts'
 import { isMove, type Sides } from './footprint.ts'
@@ -12,36 +13,42 @@ interface DnsmasqOptions {
   readonly nat: boolean
   readonly dhcpRange: DhcpRange | undefined
   readonly guests: readonly KnownGuest[]
-  /** Where its leases are kept, an absolute path. */
-  readonly leases: string
+  /** Where its leases and its pid are kept, an absolute path. */
+  readonly runDir: string
+  /** That of the bridge, where it is not Ethernet's. */
+  readonly mtu: number | undefined
 }
 
 const leaseTime = '1h'
 
 /** `undefined` where guests look after their addresses themselves. */
 export function dnsmasqWords(options: DnsmasqOptions): readonly string[] | undefined {
-  const { bridge, addresses, nat, dhcpRange, guests, leases } = options
+  const { bridge, addresses, nat, dhcpRange, guests, runDir, mtu } = options
   if (dhcpRange === undefined) return undefined
   const hasIpv6 = addresses.some(({ family }) => family === 6)
   return [
     interfaceWord(bridge),
-    ...['--conf-file=/dev/null', '--pid-file=', '--bind-interfaces', '--except-interface=lo', '--no-hosts'],
+    ...['--conf-file=/dev/null', `--pid-file=${runDir}/dnsmasq-${bridge}.pid`, '--no-hosts'],
+    // Only so it looks where a query came in (CVE-2012-3411).
+    ...['--bind-dynamic', '--except-interface=lo'],
     ...['--domain-needed', '--bogus-priv', '--no-ping', '--dhcp-authoritative', '--dhcp-no-override'],
     ...['--quiet-dhcp', '--quiet-dhcp6', '--quiet-ra'],
-    `--dhcp-leasefile=${leases}`,
+    `--dhcp-leasefile=${runDir}/leases-${bridge}`,
     `--dhcp-range=${dhcpRange.first.text},${dhcpRange.last.text},${leaseTime}`,
     ...(hasIpv6
       ? ['--enable-ra', `--dhcp-range=::1000,::1fff,constructor:${bridge},slaac,64,${leaseTime}`]
       : []),
     ...(nat ? [] : isolatedWords(bridge, hasIpv6)),
+    ...(mtu === undefined ? [] : [`--dhcp-option=option:mtu,${mtu}`]),
     ...guests.flatMap(guestWords),
   ]
 }
 
 const interfaceWord = (bridge: string): string => `--interface=${bridge}`
 
-/** There is no way beyond the bridge: its guests are told of no router. */
+/** There is no way beyond the bridge: its guests are told of no router, and nobody is asked for them. */
 const isolatedWords = (bridge: string, hasIpv6: boolean): readonly string[] => [
+  '--no-resolv',
   '--dhcp-option=option:router',
   ...(hasIpv6 ? [`--ra-param=${bridge},0,0`] : []),
 ]
@@ -52,17 +59,22 @@ function guestWords({ mac, name, address }: KnownGuest): readonly string[] {
   return [`--dhcp-host=${mac},${name},${text}`, `--host-record=${name},${address.text}`]
 }
 
-const isSame = (a: readonly string[] | undefined, b: readonly string[] | undefined): boolean =>
-  JSON.stringify(a) === JSON.stringify(b)
+type Words = readonly string[] | undefined
 
-/** It starts when the bridge is whole, and ends first. */
+/** Something that is no server serves nobody: it is never what should be. */
+const wantedWords = ({ dnsmasq }: NetworkState): Words => (dnsmasq?.length === 0 ? undefined : dnsmasq)
+
+const isSame = (a: Words, b: Words): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+/** It starts when the bridge is whole, and ends first. Its sockets are bound to one link: a bridge that is made anew needs a new one. */
 export function convergeDnsmasq(from: NetworkState, to: NetworkState, sides: Sides): Share {
-  const { bridge } = sides
-  const [before, after] = [from.dnsmasq, to.dnsmasq]
-  if (isMove(sides) || isSame(before, after)) return { first: [], last: [] }
+  const bridge = sides.finalName ?? sides.bridge
+  const [before, after] = [from.dnsmasq, wantedWords(to)]
+  const isMade = findLink(from, sides.bridge) === undefined && findLink(to, sides.bridge) !== undefined
+  if (isMove(sides) || (isSame(before, after) && !isMade)) return { first: [], last: [] }
   return {
     first: before === undefined ? [] : [{ op: 'dnsmasq.stop', bridge }],
-    last: after === undefined ? [] : [{ op: 'dnsmasq.start', words: after }],
+    last: after === undefined ? [] : [{ op: 'dnsmasq.start', bridge, words: after }],
   }
 }
 
@@ -71,8 +83,8 @@ export function compareDnsmasq(
   goal: NetworkState,
   sides: Sides,
 ): readonly Difference[] {
-  const { bridge } = sides
-  const [found, wanted] = [actual.dnsmasq, goal.dnsmasq]
+  const bridge = sides.finalName ?? sides.bridge
+  const [found, wanted] = [actual.dnsmasq, wantedWords(goal)]
   if (isMove(sides) || isSame(found, wanted)) return []
   const what = `dnsmasq of ${bridge}`
   if (found === undefined) return [`missing: ${what}`]
@@ -80,20 +92,45 @@ export function compareDnsmasq(
 }
 
 /** Why the guests cannot be served so. */
-export function dnsmasqFault({
-  dhcpRange,
-  addresses,
-  guests,
-}: Pick<DnsmasqOptions, 'dhcpRange' | 'addresses' | 'guests'>): string | undefined {
+export function dnsmasqFault(
+  options: Pick<DnsmasqOptions, 'bridge' | 'dhcpRange' | 'addresses' | 'guests'>,
+): string | undefined {
+  const { bridge, dhcpRange, addresses, guests } = options
   if (dhcpRange === undefined)
     return guests.length === 0 ? undefined : 'its guests are known, but nobody gives them addresses'
-  const { first, last } = dhcpRange
-  if (!addresses.some((cidr) => contains(cidr, first) && contains(cidr, last)))
-    return `${first.text},${last.text} is in no subnet of it`
+  if (!/^[\w.-]+$/u.test(bridge)) return 'dnsmasq takes such a name for a pattern'
   const other = addresses.find(({ family, prefixLength }) => family === 6 && prefixLength !== 64)
   if (other !== undefined) return `${networkOf(other)} is no /64, in which guests could make addresses`
-  const stranger = guests.find(({ address }) => address && !addresses.some((cidr) => contains(cidr, address)))
-  return stranger === undefined
-    ? undefined
-    : `the address of its guest ${stranger.name} is in no subnet of it`
+  return rangeFault(dhcpRange, addresses) ?? guestsFault(guests, addresses, dhcpRange)
+}
+
+function rangeFault(range: DhcpRange, addresses: readonly Cidr[]): string | undefined {
+  const { first, last } = range
+  const subnet = addresses.find((cidr) => contains(cidr, first) && contains(cidr, last))
+  if (subnet === undefined) return `${first.text},${last.text} is in no subnet of it`
+  for (const end of [first, last]) {
+    const fault = subnetFault({ ...end, prefixLength: subnet.prefixLength })
+    if (fault !== undefined) return `${end.text} ${fault}`
+  }
+  const own = addresses.find((address) => isInRange(range, address))
+  return own && `${first.text},${last.text} holds ${own.text}, its own address`
+}
+
+/** dnsmasq would pass over such a guest in silence. */
+function guestsFault(
+  guests: readonly KnownGuest[],
+  addresses: readonly Cidr[],
+  { first }: DhcpRange,
+): string | undefined {
+  const served = addresses.filter((cidr) => cidr.family === 6 || contains(cidr, first))
+  for (const { name, address } of guests) {
+    if (address === undefined) continue
+    const subnet = served.find((cidr) => contains(cidr, address))
+    if (subnet === undefined) return `the address of its guest ${name} is in no subnet that is served`
+    const fault = addresses.some(({ text }) => text === address.text)
+      ? 'is its own'
+      : subnetFault({ ...address, prefixLength: subnet.prefixLength })
+    if (fault !== undefined) return `the address of its guest ${name}, ${address.text}, ${fault}`
+  }
+  return undefined
 }

@@ -2,6 +2,7 @@ import type { Family } from '../names.ts'
 import { findLink, portsOf, type NetworkState } from '../state.ts'
 import { compare, type Difference } from './compare.ts'
 import type { Sides } from './footprint.ts'
+import type { Opening } from './firewall.ts'
 import { isOurBridge } from './marks.ts'
 import { rebase } from './rebase.ts'
 import { repairedGoal } from './repaired-goal.ts'
@@ -17,6 +18,8 @@ export interface Left {
   readonly at: number
   /** The families that are forwarded for its guests. */
   readonly routed: readonly Family[]
+  /** What its guests are let through the host's firewall by; `undefined`: that is to stay as it is. */
+  readonly opening: Opening | undefined
 }
 
 /** Where the host should be on the bridge. */

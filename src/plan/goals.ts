@@ -13,6 +13,7 @@ import { stopGap } from './advertised.ts'
 import { isTemporary, moveAddress } from './addresses.ts'
 import { devsOf, routeFilter, type Move, type Sides } from './footprint.ts'
 import { ownChains } from './chains.ts'
+import { openedFirewall, type Opening } from './firewall.ts'
 import { markOf } from './marks.ts'
 import { isKernelsOwn, moveHops, prefixRoutes, routeId } from './routes.ts'
 import { raisedRouting } from './routing.ts'
@@ -21,14 +22,19 @@ interface RaiseOptions {
   readonly sides: Move
   /** The id of the run, which the bridge carries in its alias. */
   readonly id: string
+  /** `undefined`: that of the uplink. */
+  readonly mtu?: number | undefined
+  /** `undefined`: the host's firewall is to stay as it is. */
+  readonly opening?: Opening | undefined
 }
 
 /** The host on the bridge: all that is on the uplink moves, and a bridge that is not there is made. */
-export function raisedGoal(before: NetworkState, { sides, id }: RaiseOptions): NetworkState {
+export function raisedGoal(before: NetworkState, options: RaiseOptions): NetworkState {
+  const { sides } = options
   const { uplink, bridge } = sides
   const staying = stayingAddresses(before, uplink)
   return {
-    links: raisedLinks(before, { sides, id }),
+    links: raisedLinks(before, options),
     addresses: before.addresses.flatMap((address) => {
       if (address.dev !== uplink) return [address]
       const moved = moveAddress(withoutStatus(address), bridge)
@@ -38,9 +44,10 @@ export function raisedGoal(before: NetworkState, { sides, id }: RaiseOptions): N
     rules: before.rules.map((rule) => movedRule(rule, uplink, bridge)),
     nexthops: before.nexthops.map((item) => (item.dev === uplink ? { ...item, dev: bridge } : item)),
     neighbours: before.neighbours.map((item) => (item.dev === uplink ? { ...item, dev: bridge } : item)),
-    sysctls: raisedSysctls(before, sides),
+    sysctls: raisedSysctls(before, options),
     routing: before.routing,
     dnsmasq: before.dnsmasq,
+    firewall: openedFirewall(before.firewall, options.opening),
   }
 }
 
@@ -52,13 +59,16 @@ interface OwnBridgeOptions {
   readonly nat: boolean
   readonly forwards: readonly Forward[]
   readonly dnsmasq: readonly string[] | undefined
+  readonly mtu: number | undefined
+  readonly stp: boolean
+  readonly opening?: Opening | undefined
 }
 
 /** A bridge that is a network of its own, beside everything that is there. */
 export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): NetworkState {
-  const { bridge, id, addresses, dnsmasq } = options
+  const { bridge, addresses, dnsmasq, mtu = ethernetMtu, stp } = options
   const existing = findLink(before, bridge)
-  const link = existing === undefined ? newBridge(bridge, id) : { ...existing, up: true }
+  const link = existing === undefined ? newBridge(options) : { ...existing, up: true, mtu, stp }
   const routed = routedFamilies(options)
   const routing = raisedRouting(before.routing, { bridge, chains: ownChains(options), routed })
   const own = existing === undefined ? before.sysctls.flatMap((item) => initialSetting(item, bridge)) : []
@@ -75,6 +85,7 @@ export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): 
     ),
     routing,
     dnsmasq,
+    firewall: openedFirewall(before.firewall, options.opening),
   }
 }
 
@@ -94,11 +105,11 @@ const initialSetting = (item: Sysctl, bridge: string): readonly Sysctl[] =>
 
 const ethernetMtu = 1500
 
-const newBridge = (name: string, id: string): Link => ({
+const newBridge = ({ bridge: name, id, mtu = ethernetMtu, stp }: OwnBridgeOptions): Link => ({
   index: 0,
   name,
   mac: macOf(id),
-  mtu: ethernetMtu,
+  mtu,
   up: true,
   carrier: false,
   loopback: false,
@@ -109,7 +120,9 @@ const newBridge = (name: string, id: string): Link => ({
   lower: undefined,
   alias: markOf(id),
   tunType: undefined,
-  stp: false,
+  stp,
+  defaultVlan: undefined,
+  port: undefined,
 })
 
 /** A locally administered one, from the ten hexadecimal digits of the run's id. */
@@ -127,12 +140,18 @@ function stayingAddresses(before: NetworkState, uplink: string): ReadonlySet<Add
 const linkLocalsOf = (state: NetworkState, dev: string): readonly Address[] =>
   addressesOf(state, dev).filter(({ family, scope }) => family === 6 && scope === 'link')
 
-function raisedLinks(before: NetworkState, { sides: { uplink, bridge }, id }: RaiseOptions): readonly Link[] {
+function raisedLinks(before: NetworkState, options: RaiseOptions): readonly Link[] {
+  const {
+    sides: { uplink, bridge },
+    id,
+  } = options
   const port = findLink(before, uplink)
   if (port === undefined) throw new Error(`no link ${uplink}`)
   const existing = findLink(before, bridge)
-  const { mac, mtu } = port
-  const made: Link = { ...port, name: bridge, index: 0, kind: 'bridge', lower: undefined, alias: markOf(id) }
+  const { mac } = port
+  const mtu = options.mtu ?? port.mtu
+  const own = { name: bridge, index: 0, kind: 'bridge', lower: undefined, alias: markOf(id) }
+  const made: Link = { ...port, ...own, mtu, stp: false, defaultVlan: undefined, port: undefined }
   const raised = existing === undefined ? made : { ...existing, mac, mtu, up: true }
   const others = before.links.filter(({ name }) => name !== bridge)
   return [...others.map((link) => (link === port ? { ...link, master: bridge } : link)), raised]
@@ -167,14 +186,18 @@ export const movedRoute = (route: Route, from: string, to: string): Route =>
  * The bridge has the uplink's settings. Neither makes a link-local address that is not wanted there: the uplink, as
  * a port, would at its next loss of carrier, and a bridge whose uplink had none would at once.
  */
-function raisedSysctls(before: NetworkState, { uplink, bridge }: Move): NetworkState['sysctls'] {
+function raisedSysctls(before: NetworkState, { sides, mtu }: RaiseOptions): NetworkState['sysctls'] {
+  const { uplink, bridge } = sides
   const isMade = linkLocalsOf(before, uplink).length > 0 && stayingAddresses(before, uplink).size === 0
   const quiet = isMade ? uplink : bridge
   const others = before.sysctls.filter(({ dev }) => dev !== bridge)
   const moved = others.filter(({ dev }) => dev === uplink).map((item) => ({ ...item, dev: bridge }))
-  return [...others, ...moved].map((item) =>
-    item.family === 6 && item.dev === quiet && item.key === 'addr_gen_mode' ? { ...item, value: '1' } : item,
-  )
+  const value = ({ family, dev, key, value: as }: Sysctl): string => {
+    if (family === 6 && dev === quiet && key === 'addr_gen_mode') return '1'
+    // The IPv6 MTU of a link is never above its own.
+    return dev === bridge && key === 'mtu' && mtu !== undefined && Number(as) > mtu ? String(mtu) : as
+  }
+  return [...others, ...moved].map((item) => ({ ...item, value: value(item) }))
 }
 
 export const touchedRoutes = (state: NetworkState, sides: Sides): readonly Route[] => {

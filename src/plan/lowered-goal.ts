@@ -34,6 +34,7 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
     sysctls: base.sysctls,
     routing: base.routing,
     dnsmasq: base.dnsmasq,
+    firewall: base.firewall,
     addresses,
     routes: withoutSecondaries(carried.routes, addresses).map((route) =>
       isTouched.some((is) => is(route)) ? stopGap(route) : route,

@@ -48,6 +48,7 @@ export function readyState(from: NetworkState, options: ReadyOptions): NetworkSt
     sysctls: readySysctls(from, { ends, sides, direction }),
     routing: from.routing,
     dnsmasq: from.dnsmasq,
+    firewall: direction === 'up' ? ends.raised.firewall : from.firewall,
   }
 }
 

@@ -60,6 +60,7 @@ function rebaseOn(
     ],
     routing: rebaseRouting(goal.routing, now.routing, sides),
     dnsmasq: goal.dnsmasq,
+    firewall: goal.firewall,
   }
 }
 

@@ -11,6 +11,7 @@ import type { Family } from '../names.ts'
 import { addressId, rankedId } from './addresses.ts'
 import { arranged } from './arranged.ts'
 import { carry } from './carry.ts'
+import { openedFirewall, type Opening } from './firewall.ts'
 import { devsOf, type Sides } from './footprint.ts'
 import { sinceSwitched } from './forwarding.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
@@ -24,13 +25,16 @@ interface RepairOptions {
   readonly at: number
   /** The families that are forwarded for its guests. */
   readonly routed: readonly Family[]
+  /** `undefined`: the host's firewall is to stay as it is. */
+  readonly opening: Opening | undefined
 }
 
 /**
  * The host on the bridge as brup left it, with what has come to the bridge since. What was lost is put back; what was put back on
  * the uplink is moved, or dropped where the bridge has it. Ports that came since stay.
  */
-export function repairedGoal(now: NetworkState, { sides, raised, at, routed }: RepairOptions): NetworkState {
+export function repairedGoal(now: NetworkState, options: RepairOptions): NetworkState {
+  const { sides, raised, at, routed, opening } = options
   const carried = carry(now, { sides, raised, at, base: raised, to: sides.bridge })
   const addresses = arranged(carried.addresses, { now, sides, standing: now.addresses })
   return {
@@ -38,6 +42,7 @@ export function repairedGoal(now: NetworkState, { sides, raised, at, routed }: R
     links: repairedLinks(now, raised, sides),
     sysctls: repairedSettings(now, raised),
     dnsmasq: raised.dnsmasq,
+    firewall: openedFirewall(now.firewall, opening),
     routing: raisedRouting(now.routing, {
       bridge: sides.bridge,
       chains: chainsOf(raised.routing, sides.bridge),

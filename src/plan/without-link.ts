@@ -19,6 +19,7 @@ export function withoutLink(state: NetworkState, dev: string): NetworkState {
     sysctls: state.sysctls.filter((sysctl) => sysctl.dev !== dev),
     routing: state.routing,
     dnsmasq: state.dnsmasq,
+    firewall: state.firewall,
   }
 }
 

@@ -1,14 +1,31 @@
 import type { Plan } from '../plan/planner.ts'
-import { batchLine, ipOptions, ipWords, isIpStep, sysctlPath, type Step } from '../step.ts'
+import {
+  batchLine,
+  bridgeWords,
+  ipOptions,
+  ipWords,
+  isBridgeStep,
+  isIpStep,
+  sysctlPath,
+  type Step,
+} from '../step.ts'
 
 /** A step as the command that does it; `now` in seconds of CLOCK_BOOTTIME, for what is left of lifetimes. */
 export function stepCommand(step: Step, now: number): string {
   if (step.op === 'nft.load') return hereDocument('nft -f -', step.text.split('\n'))
-  if (step.op === 'dnsmasq.start') return ['dnsmasq', ...step.words.map(quoted)].join(' ')
-  if (step.op === 'dnsmasq.stop')
-    return `pkill -f ${quoted(`^qemu-tap-hooks-dnsmasq --interface=${step.bridge} `)}`
+  if (step.op === 'firewall.load')
+    return step.tool === 'nft'
+      ? hereDocument('nft -f -', step.lines)
+      : hereDocument(`${step.tool}-restore -w --noflush`, ['*filter', ...step.lines, 'COMMIT'])
+  if (step.op === 'dnsmasq.start')
+    return `bash -c 'exec -a qemu-tap-hooks-dnsmasq dnsmasq "$@"' bash ${step.words.map(quoted).join(' ')}`
+  if (step.op === 'dnsmasq.stop') {
+    const pattern = `^qemu-tap-hooks-dnsmasq --interface=${step.bridge.replaceAll('.', '[.]')} `
+    return `pkill --ns $$ --nslist net -f ${quoted(pattern)} || :`
+  }
   if (step.op === 'sysctl.set')
     return `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`
+  if (isBridgeStep(step)) return ['bridge', ...bridgeWords(step)].join(' ')
   return ['ip', ...ipOptions(step), ...ipWords(step, now).map(quoted)].join(' ')
 }
 

@@ -1,12 +1,25 @@
 import { CommandError, messageOf } from '../errors.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { startDnsmasq, stopDnsmasq } from '../kernel/dnsmasq.ts'
+import { bridgeBatch } from '../kernel/bridge.ts'
+import { loadRules } from '../kernel/firewall.ts'
 import { ipBatch } from '../kernel/ip.ts'
 import { nftLoad } from '../kernel/nft.ts'
 import type { ProcessId } from '../kernel/process.ts'
 import { writeSysctl } from '../kernel/sysctl.ts'
 import type { Sysctl } from '../state.ts'
-import { batchLine, ipOptions, ipWords, isIpStep, sysctlPath, type IpStep, type Step } from '../step.ts'
+import {
+  batchLine,
+  bridgeWords,
+  ipOptions,
+  ipWords,
+  isBridgeStep,
+  isIpStep,
+  sysctlPath,
+  type BridgeStep,
+  type IpStep,
+  type Step,
+} from '../step.ts'
 import { throwIfInterrupted } from './interrupt.ts'
 
 export interface ApplyOptions {
@@ -28,16 +41,22 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
     options.onSteps?.(part)
     const ipSteps = part.filter(isIpStep)
     if (ipSteps.length > 0) await applyBatch(ipSteps, options)
+    const bridgeSteps = part.filter(isBridgeStep)
+    if (bridgeSteps.length > 0) await applyToPorts(bridgeSteps, options)
     for (const step of part)
       if (step.op === 'nft.load') await applyNft(step.text, options)
       else if (step.op === 'sysctl.set') applySysctl(step.sysctl, options)
-      else if (step.op === 'dnsmasq.start') await applyDnsmasq(step.words, options)
+      else if (step.op === 'dnsmasq.start') await applyDnsmasq(step, options)
       else if (step.op === 'dnsmasq.stop') await stopDnsmasq(step.bridge)
+      else if (step.op === 'firewall.load') await applyRules(step, options)
   }
 }
 
-/** What runs as one: consecutive lines for `ip` with the same options share a batch. */
-const kindOf = (step: Step): string => (isIpStep(step) ? `ip ${ipOptions(step).join(' ')}` : step.op)
+/** What runs as one: consecutive lines for `ip` with the same options share a batch, and so do those for `bridge`. */
+function kindOf(step: Step): string {
+  if (isIpStep(step)) return `ip ${ipOptions(step).join(' ')}`
+  return isBridgeStep(step) ? 'bridge' : step.op
+}
 
 function partsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   const parts: Step[][] = []
@@ -64,6 +83,15 @@ async function applyBatch(steps: readonly IpStep[], { onSpawn, force }: ApplyOpt
   throw new CommandError('failed', `${at === undefined ? 'ip' : `ip ${at}`}: ${result.message}`)
 }
 
+async function applyToPorts(
+  steps: readonly BridgeStep[],
+  { onSpawn, force = false }: ApplyOptions,
+): Promise<void> {
+  const lines = steps.map((step) => batchLine(bridgeWords(step)))
+  const { ok, message } = await bridgeBatch(lines, { isForced: force, onSpawn })
+  if (!ok && !force) throw new CommandError('failed', `bridge: ${message}`)
+}
+
 function applySysctl(sysctl: Sysctl, { force }: ApplyOptions): void {
   try {
     writeSysctl(sysctl)
@@ -72,9 +100,20 @@ function applySysctl(sysctl: Sysctl, { force }: ApplyOptions): void {
   }
 }
 
-async function applyDnsmasq(words: readonly string[], { onSpawn, force }: ApplyOptions): Promise<void> {
-  const { ok, message } = await startDnsmasq(words, onSpawn)
+async function applyDnsmasq(
+  { bridge, words }: Extract<Step, { op: 'dnsmasq.start' }>,
+  { onSpawn, force }: ApplyOptions,
+): Promise<void> {
+  const { ok, message } = await startDnsmasq(bridge, words, onSpawn)
   if (!ok && force !== true) throw new CommandError('failed', message)
+}
+
+async function applyRules(
+  { tool, lines }: Extract<Step, { op: 'firewall.load' }>,
+  { onSpawn, force }: ApplyOptions,
+): Promise<void> {
+  const { ok, message } = await loadRules(tool, lines, onSpawn)
+  if (!ok && force !== true) throw new CommandError('failed', `${tool}: ${message}`)
 }
 
 async function applyNft(text: string, { onSpawn, force }: ApplyOptions): Promise<void> {

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { codeOf, messageOf, refusal } from '../errors.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
+import { parseHostCidr } from '../names.ts'
 import type { Left } from '../plan/drift.ts'
+import type { Opening } from '../plan/firewall.ts'
 import type { Sides } from '../plan/footprint.ts'
 import { withIndexes } from '../plan/repaired-goal.ts'
 import { findLink, type NetworkState } from '../state.ts'
@@ -32,6 +34,7 @@ const journalSchema = v.object({
     nat: v.optional(v.boolean(), false),
     /** `tcp 8080 192.168.40.9:80` */
     forwards: v.optional(v.array(v.string()), []),
+    firewall: v.optional(v.picklist(['open', 'warn']), 'open'),
   }),
   /** What is forwarded for its guests, and the settings before any bridge here needed that. */
   routed: v.optional(v.object({ families: v.array(familySchema), before: v.array(sysctlSchema) })),
@@ -63,7 +66,21 @@ export const leftBy = (journal: Journal): Left | undefined => {
     adopted,
     raised,
     routed: routed?.families ?? [],
+    opening: openingOf(journal),
     at: bootSeconds(),
+  }
+}
+
+/** What its guests are let through the host's firewall by; `undefined` where that is to stay as it is. */
+function openingOf({ id, bridge, told, raised }: Journal): Opening | undefined {
+  if (told.firewall === 'warn') return undefined
+  return {
+    bridge,
+    id,
+    addresses: told.addresses.map((text) => parseHostCidr(text)),
+    nat: told.nat,
+    isPublishing: told.forwards.length > 0,
+    isServing: raised?.dnsmasq !== undefined,
   }
 }
 

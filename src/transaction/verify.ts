@@ -1,7 +1,8 @@
 import { sleep } from '../kernel/clock.ts'
-import { isCarrierTold, observe, observeOwn } from '../kernel/observe.ts'
+import { isCarrierTold, observe, observeOwn, withFirewall } from '../kernel/observe.ts'
 import { awaitsAdvertised } from '../plan/advertised.ts'
 import { compare, type Difference } from '../plan/compare.ts'
+import { compareFirewall } from '../plan/firewall.ts'
 import { devsOf, isMove, type Sides } from '../plan/footprint.ts'
 import { findLink, type NetworkState } from '../state.ts'
 
@@ -9,7 +10,11 @@ import { findLink, type NetworkState } from '../state.ts'
  * With the settings of the links that a change reads: the two sides, and what a new link starts with. Only guests of a bridge
  * without an uplink are routed.
  */
-export function observeSides(sides: Sides): Promise<NetworkState> {
+export const observeSides = async (sides: Sides): Promise<NetworkState> =>
+  withFirewall(await observeQuickly(sides), sides.finalName ?? sides.bridge)
+
+/** The same but for the host's firewall, which nobody else waits for. */
+function observeQuickly(sides: Sides): Promise<NetworkState> {
   const links = ['all', 'default', ...devsOf(sides)]
   return isMove(sides) ? observe(links) : observeOwn(sides.finalName ?? sides.bridge, links)
 }
@@ -59,11 +64,23 @@ const tentativeDifferences = (state: NetworkState, sides: Sides): readonly Diffe
  */
 const patience = 4000
 
-/** Looks until the network is as it should be, or long enough. */
+/** Looks until the network is as it should be, or long enough; at the host's firewall then. */
 export async function settle(goal: NetworkState, sides: Sides, milliseconds = patience): Promise<Sight> {
+  const { state, differences } = await settleQuickly(goal, sides, milliseconds)
+  if (goal.firewall === undefined) return { state, differences }
+  const whole = await withFirewall(state, sides.finalName ?? sides.bridge)
+  return { state: whole, differences: [...differences, ...compareFirewall(whole.firewall, goal.firewall)] }
+}
+
+/** The same but for the host's firewall, while the host is between its two sides. */
+export async function settleQuickly(
+  goal: NetworkState,
+  sides: Sides,
+  milliseconds = patience,
+): Promise<Sight> {
   const deadline = performance.now() + milliseconds
   for (let pause = 5; ; pause = Math.min(pause * 2, 100)) {
-    const state = await observeSides(sides)
+    const state = await observeQuickly(sides)
     const differences = [
       ...compare(state, goal, sides),
       ...carrierDifference(state, sides),
@@ -86,7 +103,7 @@ function carrierDifference(state: NetworkState, { uplink, bridge }: Sides): read
 export async function withCarriers(sides: Sides): Promise<NetworkState> {
   const deadline = performance.now() + patience
   for (;;) {
-    const state = await observeSides(sides)
+    const state = await observeQuickly(sides)
     const waits = devsOf(sides).some((dev) => findLink(state, dev)?.carrier === false)
     if (!waits || performance.now() > deadline) return state
     await sleep(20)
@@ -100,7 +117,7 @@ const routerPatience = 1500
 export async function advertised(goal: NetworkState, sides: Sides): Promise<NetworkState> {
   const deadline = performance.now() + routerPatience
   for (;;) {
-    const state = await observeSides(sides)
+    const state = await observeQuickly(sides)
     if (!awaitsAdvertised(goal, state) || performance.now() > deadline) return state
     await sleep(50)
   }

@@ -18,6 +18,8 @@ export const link = (name: string, more: Partial<Link> = {}): Link => ({
   alias: undefined,
   tunType: undefined,
   stp: false,
+  defaultVlan: undefined,
+  port: undefined,
   ...more,
 })
 
@@ -97,6 +99,7 @@ const state = (parts: Partial<NetworkState>): NetworkState => ({
   sysctls: [],
   routing: undefined,
   dnsmasq: undefined,
+  firewall: undefined,
   ...parts,
 })
 

@@ -56,16 +56,52 @@ test('stops at the first that does not go up; what is up stays', async () => {
     await write(lab, config.replace('192.168.10.1/24', '192.168.1.77/24'))
     const { exit, stdout, stderr } = await run(lab, `brup --all --config ${file}`)
     expect({ exit, stdout }).toEqual({ exit: 3, stdout: 'br0 is up, with the uplink eth0\n' })
-    expect(stderr).toMatch(/^brup: 192\.168\.1\.0\/24 overlaps 192\.168\.1\.50\/24, an address of br0 /)
+    expect(stderr).toMatch(
+      /^brup: 192\.168\.1\.0\/24 overlaps 192\.168\.1\.50\/24, an address of br0 .*\nbrup: not attempted: br20\n$/,
+    )
     expect((await linkOf(lab, 'eth0'))?.master).toBe('br0')
     const json = await run(lab, `brup --all --json --config ${file}`)
     expect(JSON.parse(json.stdout)).toMatchObject({
       exit: 3,
       bridge: 'br10',
       error: { kind: 'refused' },
-      bridges: [{ bridge: 'br0' }],
+      bridges: [
+        { bridge: 'br0', exit: 0 },
+        { bridge: 'br10', exit: 3, error: { kind: 'refused' } },
+      ],
+      notAttempted: ['br20'],
     })
     await ok(lab, `brdown --all --config ${file}`)
+  })
+})
+
+test('says what is wrong with a later one before the first is raised', async () => {
+  await inLab(async (lab) => {
+    await write(lab, config.replace('192.168.20.59"', '192.168.21.59"'))
+    await expectEnding(lab, `brup --all --config ${file}`, {
+      exit: 2,
+      kind: 'usage',
+      says: /^brup: br20: 192\.168\.20\.50,192\.168\.21\.59 is in no subnet of it /,
+    })
+  })
+})
+
+test('takes every one down that can be, past one that is somebody else’s', async () => {
+  await inLab(async (lab) => {
+    await write(lab, config)
+    const before = await snapshot(lab)
+    await ok(lab, `brup br0 --config ${file}`)
+    await lab.ip('host', 'link add br10 type bridge')
+    const { exit, stdout, stderr } = await run(lab, `brdown --all --config ${file}`)
+    expect({ exit, stdout }).toEqual({
+      exit: 3,
+      stdout: expect.stringMatching(
+        /^br20 is not there.*\nbr0 is down; eth0 is as it was before\n$/,
+      ) as string,
+    })
+    expect(stderr).toMatch(/^brdown: br10 was not raised by brup /)
+    await lab.ip('host', 'link del br10')
+    expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
   })
 })
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { shot } from '../helpers/faults.ts'
 import { expectEnding } from '../helpers/refused.ts'
-import { inLab, ok, run, until } from '../helpers/tap.ts'
+import { bin, inLab, ok, run, until } from '../helpers/tap.ts'
 import { startVethGuest, type VethGuest } from '../helpers/veth-guest.ts'
 import { processesLike } from '../helpers/watchdog.ts'
 import type { Lab } from '../lab/lab.ts'
@@ -77,7 +77,6 @@ address = "192.168.20.7"
           return guestOn(lab, 'g1')
         })
       await guest.run('ip link set eth0 down; ip link set eth0 address 52:54:00:00:00:07 up')
-      expect(await lookUp(guest, 'seven', '192.168.20.1')).not.toContain('192.168.20.7')
       expect(await lease(guest, 'whoever')).toMatch(/^192\.168\.20\.7 /)
       expect(await lookUp(guest, 'seven', '192.168.20.1')).toContain('192.168.20.7')
       expect(await ok(lab, `brup br20 --config ${file}`)).toBe('br20 is up already, with NAT\n')
@@ -92,6 +91,8 @@ address = "192.168.20.7"
       await ok(lab, raise.replace('--nat', '--no-uplink'))
       const guest = await guestOn(lab, 'g1')
       expect(await lease(guest, 'one')).toMatch(/^192\.168\.20\.5\d {2}192\.168\.20\.1$/)
+      expect(await lookUp(guest, 'one', '192.168.20.1')).toMatch(/192\.168\.20\.5\d/)
+      expect(await lookUp(guest, 'example.org', '192.168.20.1')).toContain('REFUSED')
     })
   })
 })
@@ -109,6 +110,83 @@ describe('the server', () => {
       expect(await lookUp(guest, 'one', '192.168.20.1')).toContain(mine.split(' ')[0])
       expect(await servers(lab)).toHaveLength(1)
       await ok(lab, 'brdown br20 --force')
+      expect(await servers(lab)).toEqual([])
+    })
+  })
+
+  test('answers no question that comes from beyond its bridge', async () => {
+    await inLab(async (lab) => {
+      await ok(lab, raise)
+      const ask = ['busybox', 'nslookup', '-type=a', 'localhost', '192.168.20.1']
+      await lab.ip('router', 'route add 192.168.20.0/24 via 192.168.1.50')
+      expect((await lab.run('host', ask)).stdout).toContain('Server')
+      const asked = await lab.run('router', ask)
+      expect(asked.stdout + asked.stderr).toContain('no servers could be reached')
+    })
+  })
+
+  test('is told from its children that answer guests by TCP, and from what is left of them', async () => {
+    await inLab(async (lab) => {
+      await ok(lab, raise)
+      const guest = await guestOn(lab, 'g1')
+      await lease(guest, 'one')
+      const client = await lab.start('host', ['sh', '-c', 'sleep 60 | busybox nc 192.168.20.1 53'])
+      await until('it has a child', async () => (await servers(lab)).length === 2)
+      expect(await ok(lab, 'brstatus br20')).not.toContain('drift')
+      const [first = 0, second = 0] = await servers(lab)
+      const written = await lab.ok('host', ['sh', '-c', 'cat /run/qemu-tap-hooks/*/dnsmasq-br20.pid'])
+      const server = Number(written)
+      expect([first, second]).toContain(server)
+      await lab.ok('host', ['kill', '-9', written.trim()])
+      expect(await servers(lab)).toHaveLength(1)
+      expect(await ok(lab, 'brstatus br20')).toContain('  drift: different: dnsmasq of br20\n')
+      expect(await ok(lab, 'brup br20')).toBe('br20 is up again, with NAT\n')
+      expect(await servers(lab)).toHaveLength(1)
+      expect(await lease(guest, 'one')).toMatch(/^192\.168\.20\.5\d /)
+      client.kill('SIGKILL')
+      await ok(lab, 'brdown br20 --force')
+      expect(await servers(lab)).toEqual([])
+    })
+  })
+
+  test('serves a bridge that was deleted and made anew', async () => {
+    await inLab(async (lab) => {
+      await ok(lab, raise)
+      await lab.ip('host', 'link del br20')
+      expect(await ok(lab, 'brup br20')).toBe('br20 is up again, with NAT\n')
+      expect(await lease(await guestOn(lab, 'g1'), 'one')).toMatch(/^192\.168\.20\.5\d /)
+      await ok(lab, 'brdown br20 --force')
+      expect(await servers(lab)).toEqual([])
+    })
+  })
+
+  test.each([
+    ['the same', raise],
+    ['another', raise.replace(',192.168.20.59', ',192.168.20.69')],
+    ['none', raise.replace(/ --dhcp-range .*/, '')],
+  ])('that is left without a journal ends with the next brdown, after %s', async (_, line) => {
+    await inLab(async (lab) => {
+      await ok(lab, raise)
+      await lab.ok('host', ['sh', '-c', 'rm /run/qemu-tap-hooks/*/journal-br20.json'])
+      await lab.ip('host', 'link del br20')
+      await lab.ok('host', ['nft', 'delete', 'table', 'inet', 'qemu-tap-hooks'])
+      await ok(lab, line)
+      const isServed = line.includes('--dhcp-range')
+      expect(await servers(lab)).toHaveLength(isServed ? 1 : 0)
+      await ok(lab, 'brdown br20')
+      expect(await servers(lab)).toEqual([])
+    })
+  })
+
+  test('of another network namespace is not taken for ours', async () => {
+    await inLab(async (lab) => {
+      await ok(lab, raise)
+      await lab.ok('router', [bin('brup'), ...raise.split(' ').slice(1)])
+      expect(await servers(lab)).toHaveLength(2)
+      expect(await ok(lab, 'brstatus br20')).not.toContain('drift')
+      await ok(lab, 'brdown br20')
+      expect(await servers(lab)).toHaveLength(1)
+      await lab.ok('router', [bin('brdown'), 'br20'])
       expect(await servers(lab)).toEqual([])
     })
   })
@@ -164,6 +242,14 @@ test.each([
   [
     '--nat --address 192.168.30.1/24 --address fd30::1/56 --dhcp-range 192.168.30.5,192.168.30.9',
     /fd30::\/56 is no \/64/,
+  ],
+  [
+    '--no-uplink --address 192.168.30.1/24 --dhcp-range 192.168.30.1,192.168.30.9',
+    /192\.168\.30\.1,192\.168\.30\.9 holds 192\.168\.30\.1, its own address/,
+  ],
+  [
+    '--no-uplink --address 192.168.30.1/25 --dhcp-range 192.168.30.5,192.168.30.127',
+    /192\.168\.30\.127 is the broadcast address of its subnet/,
   ],
 ])('%s is wrong usage', async (options, says) => {
   await inLab(async (lab) => {

@@ -4,13 +4,14 @@ import { describe, expect, test } from 'vitest'
 
 import { bin, faultyIp, shot, type Fault, type Faulty } from '../helpers/faults.ts'
 import { inLab, run, until } from '../helpers/tap.ts'
-import { watchdogs } from '../helpers/watchdog.ts'
+import { processesLike, watchdogs } from '../helpers/watchdog.ts'
 import { openLab, type Lab } from '../lab/lab.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
 
-/** What goes wrong with a bridge that has no uplink leaves addresses, chains, settings and links as they were. */
+/** What goes wrong with a bridge that has no uplink leaves addresses, chains, settings, links and servers as they were. */
 
-const up = ['brup', 'br20', '--nat', '--address', '192.168.20.1/24', '--address', 'fd20::1/64']
+const network = ['--address', '192.168.20.1/24', '--address', 'fd20::1/64']
+const up = ['brup', 'br20', '--nat', ...network, '--dhcp-range', '192.168.20.50,192.168.20.59']
 const down = ['brdown', 'br20']
 const commands = { brup: up, brdown: down } as const
 const names = ['brup', 'brdown'] as const
@@ -18,12 +19,18 @@ type Name = (typeof names)[number]
 
 const words = ([name = '', ...args]: readonly string[]): readonly string[] => [bin(name), ...args]
 
+/** The network, and how many servers there are. */
+async function sight(lab: Lab): Promise<string> {
+  const servers = await processesLike(lab, 'qemu-tap-hooks-dnsmasq *')
+  return `${await shot(lab)}\n${servers.length} servers`
+}
+
 async function openScene(command: Name): Promise<{ lab: Lab; faulty: Faulty; before: string }> {
   const lab = await openLab()
   // Loaded with the first rule, and the kernel keeps their settings.
   await lab.ok('host', words(up))
   if (command === 'brup') await lab.ok('host', words(down))
-  return { lab, faulty: await faultyIp(lab), before: await shot(lab) }
+  return { lab, faulty: await faultyIp(lab), before: await sight(lab) }
 }
 
 const most = 30
@@ -48,7 +55,7 @@ async function atEachLine(
       if (faulty.hit() === '') return { problems, lines: at - 1 }
       await settled?.(lab)
       const ended = exit === wanted ? [] : [`exit ${exit}: ${stderr}`]
-      const left = diffSnapshots(before, await shot(lab))
+      const left = diffSnapshots(before, await sight(lab))
       problems.push(...[...ended, ...left].slice(0, 6).map((each) => `${at} (${faulty.hit()}): ${each}`))
       if (left.length > 0) return { problems, lines: at }
     }
@@ -76,34 +83,47 @@ describe.each(names)('%s', (command) => {
   })
 })
 
-// Only in a mount namespace of the command's own.
-const withNft = 'mount --bind "$1" "$(readlink -f /usr/sbin/nft)"; shift; exec "$@"'
+type Program = 'nft' | 'dnsmasq'
 
-/** `nft` that refuses the first load, or takes its caller along. */
-function brokenNft(lab: Lab, deed: string): string {
-  const path = join(lab.dir, 'nft')
-  const text = `#!/bin/sh
-case "$1" in -f) if [ ! -e ${lab.dir}/met ]; then touch ${lab.dir}/met; ${deed}; fi ;; esac
-exec ${lab.dir}/real-nft "$@"
+// Only in a mount namespace of the command's own.
+const inPlaceOf = (program: Program): string =>
+  `mount --bind "$1" "$(readlink -f /usr/sbin/${program})"; shift; exec "$@"`
+
+/** One that fails at its first order, or takes its caller along; the dnsmasq keeps the name by which ours are known. */
+function brokenProgram(lab: Lab, program: Program, deed: string): string {
+  const path = join(lab.dir, program)
+  const first = program === 'nft' ? '-f' : '--interface=*'
+  const text = `#!/bin/bash
+case "$1" in ${first}) if [ ! -e ${lab.dir}/met ]; then touch ${lab.dir}/met; ${deed}; fi ;; esac
+${program === 'nft' ? 'exec' : 'exec -a qemu-tap-hooks-dnsmasq'} ${lab.dir}/real-${program} "$@"
 `
   writeFileSync(path, text, { mode: 0o755 })
   return path
 }
 
-describe.each(names)('%s', (command) => {
-  test.each([
-    { name: 'refuses its rules', deed: 'echo no >&2; exit 1', exit: 1 },
-    { name: 'dies', deed: 'kill -9 $$', exit: 1 },
-    { name: 'is there when brup is killed', deed: 'kill -9 $PPID; sleep 0.3', exit: 137 },
-  ])('puts everything back when nft $name', async ({ deed, exit }) => {
+const deeds = [
+  { name: 'refuses', deed: 'echo no >&2; exit 1', exit: 1 },
+  { name: 'dies', deed: 'kill -9 $$', exit: 1 },
+  { name: 'is there when its caller is killed', deed: 'kill -9 $PPID; sleep 0.3', exit: 137 },
+] as const
+const orders = [
+  { command: 'brup', program: 'nft' },
+  { command: 'brdown', program: 'nft' },
+  { command: 'brup', program: 'dnsmasq' },
+] as const
+
+describe.each(orders)('$command', ({ command, program }) => {
+  test.each(deeds)(`puts everything back when ${program} $name`, async ({ deed, exit }) => {
     const { lab, before } = await openScene(command)
     try {
-      await lab.ok('host', ['sh', '-c', `cp "$(readlink -f /usr/sbin/nft)" ${lab.dir}/real-nft`])
-      const broken = ['unshare', '--mount', 'sh', '-ec', withNft, 'nft', brokenNft(lab, deed)]
+      const real = `${lab.dir}/real-${program}`
+      await lab.ok('host', ['sh', '-c', `cp "$(readlink -f /usr/sbin/${program})" ${real}`])
+      const path = brokenProgram(lab, program, deed)
+      const broken = ['unshare', '--mount', 'sh', '-ec', inPlaceOf(program), program, path]
       const ending = await lab.run('host', [...broken, ...words(commands[command])])
       expect([ending.exit, ending.stderr]).toEqual([exit, expect.anything()])
       await until('the watchdog is done', async () => (await watchdogs(lab)).length === 0)
-      expect(diffSnapshots(before, await shot(lab))).toEqual([])
+      expect(diffSnapshots(before, await sight(lab))).toEqual([])
     } finally {
       await lab.close()
     }

@@ -34,6 +34,10 @@ check_seconds = 3600
 name = "lab0"
 uplink = false
 nat = true
+mtu = 9000
+stp = true
+isolated = true
+firewall = "warn"
 check = ["/bin/true"]
 
 dhcp_range = "192.168.40.50,192.168.40.59"
@@ -59,6 +63,14 @@ to = "[FD40::9]:53"
 [[tap]]
 match = "vm-*"
 bridge = "lab0"
+
+[[tap]]
+match = "vm1"
+isolated = false
+hairpin = true
+mac = "52:54:00:AB:CD:EF"
+pvid = 10
+trunk = [20, 30]
 `
 
 test('a full file', () => {
@@ -78,6 +90,10 @@ test('a full file', () => {
           { family: 6, text: 'fd00::1' },
         ],
         checkGatewaySeconds: 0,
+        mtu: undefined,
+        stp: false,
+        isolated: false,
+        firewall: 'open',
         nat: false,
         forwards: [],
         dhcpRange: undefined,
@@ -103,10 +119,33 @@ test('a full file', () => {
         addresses: [],
         gateways: [],
         checkGatewaySeconds: undefined,
+        mtu: 9000,
+        stp: true,
+        isolated: true,
+        firewall: 'warn',
         check: { words: ['/bin/true'], seconds: 10 },
       },
     ],
-    taps: [{ match: 'vm-*', bridge: 'lab0' }],
+    taps: [
+      {
+        match: 'vm-*',
+        bridge: 'lab0',
+        isolated: undefined,
+        hairpin: false,
+        mac: undefined,
+        pvid: undefined,
+        trunk: [],
+      },
+      {
+        match: 'vm1',
+        bridge: undefined,
+        isolated: false,
+        hairpin: true,
+        mac: '52:54:00:ab:cd:ef',
+        pvid: 10,
+        trunk: [20, 30],
+      },
+    ],
   })
   expect(Object.isFrozen(config.bridges[0]?.addresses[0])).toBe(true)
 })
@@ -166,6 +205,20 @@ describe('each error names file, line, key and what is allowed', () => {
       '[[bridge]]\nname="a"\nnat = true\nuplink = "eth0"',
       'c:4: bridge[1].uplink is the name of an interface, which a bridge with NAT has not (allowed: false)',
     ],
+    ['[[bridge]]\nname="a"\nfirewall = "no"', 'c:3: bridge[1].firewall is none (allowed: "open", "warn")'],
+    ['[[bridge]]\nname="a"\nmtu = 67', 'c:3: bridge[1].mtu is not an MTU (allowed: a whole number of bytes'],
+    [
+      '[[bridge]]\nname="a"\nstp = true',
+      'c:3: bridge[1].stp would silence the host until its port forwards (allowed: with uplink = false)',
+    ],
+    ['[[tap]]\nmatch="a"\npvid = 4095', 'c:3: tap[1].pvid is not a VLAN (allowed: a whole number from 1 to'],
+    ['[[tap]]\nmatch="a"\ntrunk = 5', 'c:3: tap[1].trunk is not a list (allowed: a list such as [10, 20])'],
+    ['[[tap]]\nmatch="a"\ntrunk = [0]', 'c:3: tap[1].trunk[1] is not a VLAN (allowed: a whole number from'],
+    ['[[tap]]\nmatch="a"\nisolated = 1', 'c:3: tap[1].isolated is not true or false (allowed: true, false)'],
+    [
+      '[[tap]]\nmatch="a*"\nmac = "52:54:00:00:00:01"',
+      'c:3: tap[1].mac is that of one guest, and match fits the taps of many (allowed: with a match without',
+    ],
     ['[[bridge]]\nname="a"\nnat = 1', 'c:3: bridge[1].nat is not true or false (allowed: true, false)'],
     [
       '[[bridge]]\nname="a"\n[[bridge.forward]]\nport = 80\nto = "10.0.0.1:80"',
@@ -200,7 +253,7 @@ describe('each error names file, line, key and what is allowed', () => {
       'c:3: bridge[1].dhcp_range "x" is not a pair of IPv4 addresses',
     ],
     ['[[tap]]\nmatch = ""\nbridge = "a"', 'c:2: tap[1].match is empty (allowed: a glob'],
-    ['[[tap]]\nmatch = "a"', 'c:1: tap[1].bridge is missing (allowed: match, bridge)'],
+    ['[[tap]]\nbridge = "a"', 'c:1: tap[1].match is missing (allowed: match, bridge, isolated, hairpin'],
     ['x = """\n[[bridge]]\n"""\n[[bridge]]\nname = "-"', 'c:5: bridge[1].name "-" holds'],
     ['[[tap]]\nmatch = """\n[[tap]]\n"""\nbridge = "a b"', 'c:5: tap[1].bridge "a b"'],
     ['[[bridge]] # [[bridge]]\nname = "a#b" # no', 'c:2: bridge[1].name "a#b"'],

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fitsGlob } from '../../src/glob.ts'
+import { fitsGlob, isPlain } from '../../src/glob.ts'
 
 test.each<[string, string, boolean]>([
   ['tap0', 'tap0', true],
@@ -41,4 +41,15 @@ test('every pattern compiles, and an escaped text fits itself alone', () => {
       expect(fitsGlob(escaped, `${text}x`)).toBe(false)
     }),
   )
+})
+
+test.each<[string, boolean]>([
+  ['tap0', true],
+  ['tap*', false],
+  ['tap?', false],
+  ['tap[01]', false],
+  ['tap\\*', true],
+  ['tap\\\\*', false],
+])('%j fits one text only: %s', (pattern, is) => {
+  expect(isPlain(pattern)).toBe(is)
 })

@@ -50,6 +50,7 @@ const empty: NetworkState = {
   sysctls: [],
   routing: undefined,
   dnsmasq: undefined,
+  firewall: undefined,
 }
 
 test('the fields of brstatus', () => {
@@ -69,7 +70,7 @@ test('the fields of brstatus', () => {
 
 test('each step, with what it works on', () => {
   const operands: Readonly<Record<Step['op'], readonly string[]>> = {
-    'bridge.add': ['name', 'mac', 'mtu'],
+    'bridge.add': ['name', 'mac', 'mtu', 'stp'],
     'link.name': ['dev', 'name', 'alias'],
     'link.alias': ['dev', 'alias'],
     'link.mtu': ['dev', 'mtu'],
@@ -80,6 +81,12 @@ test('each step, with what it works on', () => {
     'link.del': ['dev'],
     'link.nomaster': ['dev'],
     'link.master': ['dev', 'master'],
+    'bridge.stp': ['dev', 'on'],
+    'port.set': ['dev', 'flags'],
+    'vlan.add': ['dev', 'vlan'],
+    'vlan.del': ['dev', 'vlan'],
+    'fdb.replace': ['dev', 'mac'],
+    'fdb.del': ['dev', 'mac'],
     'addr.add': ['address'],
     'addr.change': ['address'],
     'addr.del': ['address'],
@@ -97,7 +104,8 @@ test('each step, with what it works on', () => {
     'neigh.seed': ['dev', 'dst', 'mac'],
     'sysctl.set': ['sysctl'],
     'nft.load': ['text'],
-    'dnsmasq.start': ['words'],
+    'dnsmasq.start': ['bridge', 'words'],
+    'firewall.load': ['tool', 'lines'],
     'dnsmasq.stop': ['bridge'],
   } satisfies { [Op in Step['op']]: (keyof Extract<Step, { op: Op }>)[] }
   const documented = rowsUnder('Steps').flatMap(([ops, fields]) =>

@@ -75,7 +75,14 @@ describe('the configuration example', () => {
           checkGatewaySeconds: 5,
           check: { words: ['/usr/bin/ping', '-c1', '192.168.1.9'], seconds: 10 },
         },
-        { name: 'br10', uplink: false, addresses: [{ text: '192.168.30.1', prefixLength: 24 }] },
+        {
+          name: 'br10',
+          uplink: false,
+          addresses: [{ text: '192.168.30.1', prefixLength: 24 }],
+          mtu: 9000,
+          stp: true,
+          isolated: true,
+        },
         {
           name: 'br20',
           nat: true,
@@ -83,7 +90,17 @@ describe('the configuration example', () => {
           forwards: [{ protocol: 'tcp', port: 8080, to: { text: '192.168.40.9', port: 80 } }],
         },
       ],
-      taps: [{ match: 'lab*', bridge: 'br10' }],
+      taps: [
+        { match: 'lab*', bridge: 'br10', isolated: false },
+        {
+          match: 'tap7',
+          bridge: undefined,
+          mac: '52:54:00:12:34:57',
+          hairpin: true,
+          pvid: 10,
+          trunk: [20, 30],
+        },
+      ],
     })
   })
 

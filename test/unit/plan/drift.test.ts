@@ -23,7 +23,7 @@ function raise(before: NetworkState): NetworkState {
 const original = plainHost()
 const raised = raise(original)
 const at = 1000
-const left: Left = { sides, id, adopted: false, raised, at, routed: [] }
+const left: Left = { sides, id, adopted: false, raised, at, routed: [], opening: undefined }
 
 const withLinks = (state: NetworkState, change: (link: Link) => Link): NetworkState => ({
   ...state,

@@ -69,6 +69,8 @@ describe('a bridge without an uplink', () => {
     nat: false,
     forwards: [],
     dnsmasq: undefined,
+    mtu: undefined,
+    stp: false,
   })
 
   test('lets hooks wait until it is whole', () => {
