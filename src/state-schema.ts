@@ -117,6 +117,7 @@ const firewall = v.object({
     }),
   ),
   rules: v.array(v.object({ tool: v.string(), chain: v.string(), text: v.string(), handle: count })),
+  zones: v.optional(v.array(v.object({ zone: v.string(), dev: v.string() }))),
 })
 
 const chainSet = v.object({ bridge: v.string(), id: v.string(), text: v.string(), listed: v.boolean() })

@@ -30,6 +30,14 @@ export interface Firewall {
   readonly closed: readonly FirewallChain[]
   /** Those of ours for the bridge, in order. */
   readonly rules: readonly FirewallRule[]
+  /** `undefined` where firewalld does not run. */
+  readonly zones: readonly ZonedLink[] | undefined
+}
+
+/** A link that somebody put into a zone of firewalld; the others are in its default one. */
+export interface ZonedLink {
+  readonly zone: string
+  readonly dev: string
 }
 
 export interface FirewallChain {

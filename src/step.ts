@@ -40,6 +40,8 @@ export type Step =
   | { readonly op: 'nft.load'; readonly text: string }
   | { readonly op: 'dnsmasq.start'; readonly bridge: string; readonly words: readonly string[] }
   | { readonly op: 'dnsmasq.stop'; readonly bridge: string }
+  /** A zone of firewalld. */
+  | { readonly op: 'zone.join' | 'zone.leave'; readonly zone: string; readonly dev: string }
   /** Lines for nft, or for an iptables-restore about `filter`, all or nothing. */
   | { readonly op: 'firewall.load'; readonly tool: string; readonly lines: readonly string[] }
 
@@ -48,7 +50,8 @@ export type BridgeStep =
   | { readonly op: 'vlan.add' | 'vlan.del'; readonly dev: string; readonly vlan: PortVlan }
   | { readonly op: 'fdb.replace' | 'fdb.del'; readonly dev: string; readonly mac: string }
 
-type OtherOp = 'sysctl.set' | 'nft.load' | 'dnsmasq.start' | 'dnsmasq.stop' | 'firewall.load'
+type OtherOp =
+  'sysctl.set' | 'nft.load' | 'dnsmasq.start' | 'dnsmasq.stop' | 'firewall.load' | 'zone.join' | 'zone.leave'
 export type IpStep = Exclude<Step, BridgeStep | { op: OtherOp }>
 
 const bridgeOps: ReadonlySet<string> = new Set<BridgeStep['op']>([
@@ -63,6 +66,8 @@ const otherOps: ReadonlySet<string> = new Set<OtherOp>([
   'dnsmasq.start',
   'dnsmasq.stop',
   'firewall.load',
+  'zone.join',
+  'zone.leave',
 ])
 
 export const isBridgeStep = (step: Step): step is BridgeStep => bridgeOps.has(step.op)

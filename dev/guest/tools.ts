@@ -23,6 +23,7 @@ const perlFolders = ['/usr/lib/x86_64-linux-gnu/perl', '/usr/lib/aarch64-linux-g
 const tools: readonly Tool[] = [
   { program: 'ip', package: 'iproute2' },
   { program: 'nft', package: 'nftables' },
+  { program: 'iptables-nft', package: 'iptables' },
   { program: 'ping', package: 'iputils-ping' },
   { program: 'sysctl', package: 'procps' },
   { program: 'unshare', package: 'util-linux' },

@@ -4,7 +4,7 @@ import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { compare } from '../plan/compare.ts'
 import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
-import { openedFirewall } from '../plan/firewall.ts'
+import { closedFirewall } from '../plan/firewall.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { loweredGoal } from '../plan/lowered-goal.ts'
@@ -96,7 +96,7 @@ function wayDown(now: NetworkState, { journal, runDir }: Down): NetworkState {
   const { original, raised } = journal
   const sides = sidesOf(journal)
   const routing = routingWithout(runDir, journal, now.routing)
-  const firewall = openedFirewall(now.firewall, undefined)
+  const firewall = closedFirewall(now.firewall, { bridge: sides.bridge, before: original.firewall })
   if (raised === undefined || !isMove(sides)) return { ...original, routing, firewall }
   return { ...loweredGoal(now, { sides, original, raised, at: bootSeconds() }), routing, firewall }
 }

@@ -83,7 +83,7 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   refuse(before, sides, wish)
   refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
-  const needs = openingFor(wish, id)
+  const needs = openingFor(wish, id, sides.uplink)
   const opening = wish.firewall === 'open' ? needs : undefined
   await tellOfFirewall(before, sides, { wish, needs, say: session.say })
   const base = isMove(sides)

@@ -119,8 +119,9 @@ export const dnsmasqOf = (
 ): readonly string[] | undefined => dnsmasqWords({ ...wish, runDir })
 
 /** What lets its guests through the host's firewall, in any case. */
-export const openingFor = (wish: Wish, id: string): Opening => ({
+export const openingFor = (wish: Wish, id: string, uplink: string | undefined): Opening => ({
   bridge: wish.bridge,
+  uplink,
   id,
   addresses: wish.addresses,
   nat: wish.nat,

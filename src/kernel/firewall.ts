@@ -4,6 +4,7 @@ import type { Family } from '../names.ts'
 import { tableName } from '../nft-names.ts'
 import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
 import { runFed, type FedResult } from './fed.ts'
+import { zonedLinks } from './firewalld.ts'
 import { hasNft, nft } from './nft.ts'
 import {
   iptablesRulesNaming,
@@ -57,11 +58,12 @@ function readSwitch(path: string): string | undefined {
 
 /** Throws where nft or iptables does not list what it has. */
 async function readFirewall(bridge: string): Promise<Firewall> {
-  const listings = await listAll()
+  const [listings, zones] = await Promise.all([listAll(), zonedLinks()])
   return {
     bridged: bridgedFamilies(),
     closed: listings.flatMap(closedChains),
     rules: listings.flatMap(({ tool, chains }) => ownRules(tool, chains, bridge)),
+    zones,
   }
 }
 

@@ -27,7 +27,7 @@ export function compare(seen: NetworkState, goal: NetworkState, sides: Sides): r
     ...compareSysctls(actual, goal, devs),
     ...compareDnsmasq(actual, goal, sides),
     ...compareRouting(actual.routing, goal.routing, sides),
-    ...compareFirewall(actual.firewall, goal.firewall),
+    ...compareFirewall(actual.firewall, goal.firewall, sides),
   ]
 }
 

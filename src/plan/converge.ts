@@ -38,7 +38,7 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
   const sysctls = convergeSysctls(from, to, sides)
   const dnsmasq = convergeDnsmasq(from, to, sides)
   const routing = convergeRouting(from.routing, to.routing, sides)
-  const firewall = convergeFirewall(from.firewall, to.firewall)
+  const firewall = convergeFirewall(from.firewall, to.firewall, sides)
   return [
     ...dnsmasq.first,
     ...routing.first,

@@ -2,6 +2,7 @@ import { networkOf, type Cidr, type Family } from '../names.ts'
 import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
 import type { Difference } from './compare.ts'
 import type { Share } from './converge.ts'
+import type { Sides } from './footprint.ts'
 
 /**
  * What lets guests through the host's own firewall, where that ends what it does not know: frames that stay on their bridge, what NAT
@@ -10,6 +11,7 @@ import type { Share } from './converge.ts'
 
 export interface Opening {
   readonly bridge: string
+  readonly uplink: string | undefined
   readonly id: string
   readonly addresses: readonly Cidr[]
   readonly nat: boolean
@@ -46,7 +48,40 @@ export function neededRules({ bridged, closed }: Firewall, opening: Opening): re
 export const openedFirewall = (
   now: Firewall | undefined,
   opening: Opening | undefined,
-): Firewall | undefined => now && { ...now, rules: opening === undefined ? [] : neededRules(now, opening) }
+): Firewall | undefined =>
+  now &&
+  (opening === undefined
+    ? { ...now, rules: [] }
+    : { ...now, rules: neededRules(now, opening), zones: openedZones(now.zones, opening) })
+
+/** Of firewalld: one that lets through whoever is in it. Our own chains are there all the same. */
+const openZone = 'trusted'
+
+/** The bridge stands for its uplink; one without an uplink is a network of the host's own. One that has a zone stays there. */
+function openedZones(zones: Firewall['zones'], { bridge, uplink }: Opening): Firewall['zones'] {
+  const zone = uplink === undefined ? openZone : zoneOf(zones, uplink)
+  if (zones === undefined || zone === undefined || zoneOf(zones, bridge) !== undefined) return zones
+  return [...zones, { zone, dev: bridge }]
+}
+
+const zoneOf = (zones: Firewall['zones'], link: string): string | undefined =>
+  zones?.find(({ dev }) => dev === link)?.zone
+
+/** The same without the bridge; `before` is what it had before brup. */
+export const closedFirewall = (
+  now: Firewall | undefined,
+  { bridge, before }: { readonly bridge: string; readonly before: Firewall | undefined },
+): Firewall | undefined => {
+  const zone = zoneOf(before?.zones, bridge)
+  const others = now?.zones?.filter(({ dev }) => dev !== bridge)
+  return (
+    now && {
+      ...now,
+      rules: [],
+      zones: zone === undefined ? others : others && [...others, { zone, dev: bridge }],
+    }
+  )
+}
 
 function ruleOf(pass: Pass, { tool, name }: FirewallChain, { bridge, id }: Opening): FirewallRule {
   const comment = `"qemu-tap-hooks ${bridge} ${id} ${pass.role}"`
@@ -125,14 +160,22 @@ const difference = (
 }
 
 /** Guests have their way as soon as they can come, and until the last of them has gone. */
-export function convergeFirewall(from: Firewall | undefined, to: Firewall | undefined): Share {
+export function convergeFirewall(from: Firewall | undefined, to: Firewall | undefined, sides: Sides): Share {
   if (from === undefined || to === undefined) return { first: [], last: [] }
   const { missing, tooMuch } = difference(from, to)
   const tools = [...new Set([...missing, ...tooMuch].map(({ tool }) => tool))]
+  const zones = zoneSteps(from, to, sides.finalName ?? sides.bridge)
   return {
-    first: tools.flatMap((tool) => load(tool, linesOf(missing, tool, insertion))),
-    last: tools.flatMap((tool) => load(tool, linesOf(tooMuch, tool, deletion))),
+    first: [...zones.first, ...tools.flatMap((tool) => load(tool, linesOf(missing, tool, insertion)))],
+    last: [...tools.flatMap((tool) => load(tool, linesOf(tooMuch, tool, deletion))), ...zones.last],
   }
+}
+
+function zoneSteps(from: Firewall, to: Firewall, dev: string): Share {
+  const [was, is] = [zoneOf(from.zones, dev), zoneOf(to.zones, dev)]
+  if (from.zones === undefined || was === is) return { first: [], last: [] }
+  if (is !== undefined) return { first: [{ op: 'zone.join', zone: is, dev }], last: [] }
+  return { first: [], last: was === undefined ? [] : [{ op: 'zone.leave', zone: was, dev }] }
 }
 
 const load = (tool: string, lines: readonly string[]): Share['first'] =>
@@ -153,6 +196,7 @@ const deletion = ({ tool, chain, text, handle = 0 }: FirewallRule): string =>
 export function compareFirewall(
   actual: Firewall | undefined,
   goal: Firewall | undefined,
+  sides: Sides,
 ): readonly Difference[] {
   if (actual === undefined || goal === undefined) return []
   const { missing, tooMuch } = difference(actual, goal)
@@ -160,7 +204,14 @@ export function compareFirewall(
   return [
     ...missing.map((rule) => `missing: firewall rule ${text(rule)}`),
     ...tooMuch.map((rule) => `too much: firewall rule ${text(rule)}`),
+    ...compareZones(actual, goal, sides.finalName ?? sides.bridge),
   ]
+}
+
+function compareZones(actual: Firewall, goal: Firewall, dev: string): readonly Difference[] {
+  const [is, be] = [zoneOf(actual.zones, dev), zoneOf(goal.zones, dev)]
+  if (actual.zones === undefined || goal.zones === undefined || is === be) return []
+  return [`different: firewalld zone of ${dev} is ${is ?? 'none'}, should be ${be ?? 'none'}`]
 }
 
 /** What guests lack where the host's firewall is to stay as it is. */

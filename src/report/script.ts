@@ -13,6 +13,10 @@ import {
 /** A step as the command that does it; `now` in seconds of CLOCK_BOOTTIME, for what is left of lifetimes. */
 export function stepCommand(step: Step, now: number): string {
   if (step.op === 'nft.load') return hereDocument('nft -f -', step.text.split('\n'))
+  if (step.op === 'zone.join' || step.op === 'zone.leave') {
+    const verb = step.op === 'zone.join' ? 'change' : 'remove'
+    return `firewall-cmd --zone=${quoted(step.zone)} --${verb}-interface=${quoted(step.dev)}`
+  }
   if (step.op === 'firewall.load')
     return step.tool === 'nft'
       ? hereDocument('nft -f -', step.lines)

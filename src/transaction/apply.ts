@@ -3,6 +3,7 @@ import { bootSeconds } from '../kernel/clock.ts'
 import { startDnsmasq, stopDnsmasq } from '../kernel/dnsmasq.ts'
 import { bridgeBatch } from '../kernel/bridge.ts'
 import { loadRules } from '../kernel/firewall.ts'
+import { joinZone, leaveZone } from '../kernel/firewalld.ts'
 import { ipBatch } from '../kernel/ip.ts'
 import { nftLoad } from '../kernel/nft.ts'
 import type { ProcessId } from '../kernel/process.ts'
@@ -49,6 +50,7 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
       else if (step.op === 'dnsmasq.start') await applyDnsmasq(step, options)
       else if (step.op === 'dnsmasq.stop') await stopDnsmasq(step.bridge)
       else if (step.op === 'firewall.load') await applyRules(step, options)
+      else if (step.op === 'zone.join' || step.op === 'zone.leave') await applyZone(step, options)
   }
 }
 
@@ -114,6 +116,17 @@ async function applyRules(
 ): Promise<void> {
   const { ok, message } = await loadRules(tool, lines, onSpawn)
   if (!ok && force !== true) throw new CommandError('failed', `${tool}: ${message}`)
+}
+
+async function applyZone(
+  step: Extract<Step, { op: 'zone.join' | 'zone.leave' }>,
+  { onSpawn, force }: ApplyOptions,
+): Promise<void> {
+  try {
+    await (step.op === 'zone.join' ? joinZone(step, onSpawn) : leaveZone(step, onSpawn))
+  } catch (error) {
+    if (force !== true) throw error
+  }
 }
 
 async function applyNft(text: string, { onSpawn, force }: ApplyOptions): Promise<void> {

@@ -72,10 +72,11 @@ export const leftBy = (journal: Journal): Left | undefined => {
 }
 
 /** What its guests are let through the host's firewall by; `undefined` where that is to stay as it is. */
-function openingOf({ id, bridge, told, raised }: Journal): Opening | undefined {
+function openingOf({ id, bridge, uplink, told, raised }: Journal): Opening | undefined {
   if (told.firewall === 'warn') return undefined
   return {
     bridge,
+    uplink: uplink?.name,
     id,
     addresses: told.addresses.map((text) => parseHostCidr(text)),
     nat: told.nat,

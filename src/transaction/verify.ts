@@ -69,7 +69,10 @@ export async function settle(goal: NetworkState, sides: Sides, milliseconds = pa
   const { state, differences } = await settleQuickly(goal, sides, milliseconds)
   if (goal.firewall === undefined) return { state, differences }
   const whole = await withFirewall(state, sides.finalName ?? sides.bridge)
-  return { state: whole, differences: [...differences, ...compareFirewall(whole.firewall, goal.firewall)] }
+  return {
+    state: whole,
+    differences: [...differences, ...compareFirewall(whole.firewall, goal.firewall, sides)],
+  }
 }
 
 /** The same but for the host's firewall, while the host is between its two sides. */

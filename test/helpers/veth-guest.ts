@@ -1,8 +1,10 @@
 import type { Lab } from '../lab/lab.ts'
+import type { Running } from '../lab/start.ts'
 
 /** A guest without a machine: a network namespace on a port of the bridge. */
 export interface VethGuest {
   readonly run: (line: string) => Promise<{ readonly exit: number; readonly stdout: string }>
+  readonly start: (argv: readonly string[]) => Promise<Running>
   /** Whether the address answers within a second. */
   readonly reaches: (address: string) => Promise<boolean>
   readonly end: () => Promise<void>
@@ -43,5 +45,6 @@ export async function startVethGuest(lab: Lab, { name, bridge, addresses }: Opti
     running.kill('SIGKILL')
     await running.exited
   }
-  return { run, reaches, end }
+  const start: VethGuest['start'] = (argv) => lab.start('host', [...enter, ...argv])
+  return { run, start, reaches, end }
 }

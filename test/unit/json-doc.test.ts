@@ -106,6 +106,8 @@ test('each step, with what it works on', () => {
     'nft.load': ['text'],
     'dnsmasq.start': ['bridge', 'words'],
     'firewall.load': ['tool', 'lines'],
+    'zone.join': ['zone', 'dev'],
+    'zone.leave': ['zone', 'dev'],
     'dnsmasq.stop': ['bridge'],
   } satisfies { [Op in Step['op']]: (keyof Extract<Step, { op: Op }>)[] }
   const documented = rowsUnder('Steps').flatMap(([ops, fields]) =>

@@ -11,11 +11,26 @@ import { diffSnapshots } from '../lab/snapshot.ts'
 /** What goes wrong with a bridge that has no uplink leaves addresses, chains, settings, links and servers as they were. */
 
 const network = ['--address', '192.168.20.1/24', '--address', 'fd20::1/64']
-const up = ['brup', 'br20', '--nat', ...network, '--dhcp-range', '192.168.20.50,192.168.20.59']
-const down = ['brdown', 'br20']
-const commands = { brup: up, brdown: down } as const
+
+/** Each behind a firewall that ends what it does not know. */
+const modes = {
+  'on the LAN': { up: ['brup'], down: ['brdown'], leastLines: { brup: 15, brdown: 15 } },
+  'host-only': {
+    up: ['brup', 'br20', '--no-uplink', ...network],
+    down: ['brdown', 'br20'],
+    leastLines: { brup: 6, brdown: 2 },
+  },
+  'with NAT and a server': {
+    up: ['brup', 'br20', '--nat', ...network, '--dhcp-range', '192.168.20.50,192.168.20.59'],
+    down: ['brdown', 'br20'],
+    leastLines: { brup: 6, brdown: 2 },
+  },
+} as const
+type Mode = (typeof modes)[keyof typeof modes]
 const names = ['brup', 'brdown'] as const
 type Name = (typeof names)[number]
+
+const lineOf = ({ up, down }: Mode, command: Name): readonly string[] => (command === 'brup' ? up : down)
 
 const words = ([name = '', ...args]: readonly string[]): readonly string[] => [bin(name), ...args]
 
@@ -25,16 +40,18 @@ async function sight(lab: Lab): Promise<string> {
   return `${await shot(lab)}\n${servers.length} servers`
 }
 
-async function openScene(command: Name): Promise<{ lab: Lab; faulty: Faulty; before: string }> {
+async function openScene(mode: Mode, command: Name): Promise<{ lab: Lab; faulty: Faulty; before: string }> {
   const lab = await openLab()
   // Loaded with the first rule, and the kernel keeps their settings.
-  await lab.ok('host', words(up))
-  if (command === 'brup') await lab.ok('host', words(down))
+  const closed =
+    'for t in iptables-nft ip6tables-nft; do $t -P FORWARD DROP; done'
+  await lab.ok('host', ['sh', '-ec', closed])
+  await lab.ok('host', words(mode.up))
+  if (command === 'brup') await lab.ok('host', words(mode.down))
   return { lab, faulty: await faultyIp(lab), before: await sight(lab) }
 }
 
-const most = 30
-const leastLines = { brup: 6, brdown: 2 } as const
+const most = 60
 
 interface Round {
   readonly faultAt: (at: number) => Fault
@@ -44,14 +61,14 @@ interface Round {
 
 /** A fault at each line until the command is through; what was not put back, and how many lines were met. */
 async function atEachLine(
-  command: Name,
+  [mode, command]: readonly [Mode, Name],
   { faultAt, exit: wanted, settled }: Round,
 ): Promise<{ problems: readonly string[]; lines: number }> {
-  const { lab, faulty, before } = await openScene(command)
+  const { lab, faulty, before } = await openScene(mode, command)
   const problems: string[] = []
   try {
     for (let at = 1; at <= most; at += 1) {
-      const { exit, stderr } = await faulty.run(commands[command], faultAt(at))
+      const { exit, stderr } = await faulty.run(lineOf(mode, command), faultAt(at))
       if (faulty.hit() === '') return { problems, lines: at - 1 }
       await settled?.(lab)
       const ended = exit === wanted ? [] : [`exit ${exit}: ${stderr}`]
@@ -65,7 +82,11 @@ async function atEachLine(
   }
 }
 
-describe.each(names)('%s', (command) => {
+const scenes = Object.entries(modes).flatMap(([name, mode]) =>
+  names.map((command) => ({ name, mode, command })),
+)
+
+describe.each(scenes)('$command of a bridge $name', ({ mode, command }) => {
   test.each([
     { name: 'refused', exit: 1, faultAt: (at: number): Fault => ({ kind: 'refuse', at }) },
     { name: 'at which ip dies', exit: 1, faultAt: (at: number): Fault => ({ kind: 'die', at }) },
@@ -76,26 +97,32 @@ describe.each(names)('%s', (command) => {
       settled: (lab: Lab) => until('the watchdog is done', async () => (await watchdogs(lab)).length === 0),
     },
   ])('puts everything back at any line $name', async (round) => {
-    const { problems, lines } = await atEachLine(command, round)
+    const { problems, lines } = await atEachLine([mode, command], round)
     expect(problems).toEqual([])
-    expect(lines).toBeGreaterThanOrEqual(leastLines[command])
+    expect(lines).toBeGreaterThanOrEqual(mode.leastLines[command])
     expect(lines).toBeLessThan(most)
   })
 })
 
-type Program = 'nft' | 'dnsmasq'
+type Program = 'nft' | 'dnsmasq' | 'xtables-nft-multi'
 
 // Only in a mount namespace of the command's own.
 const inPlaceOf = (program: Program): string =>
   `mount --bind "$1" "$(readlink -f /usr/sbin/${program})"; shift; exec "$@"`
 
-/** One that fails at its first order, or takes its caller along; the dnsmasq keeps the name by which ours are known. */
+const firstOrders: Readonly<Record<Program, string>> = {
+  nft: '*/nft -f',
+  dnsmasq: '* --interface=*',
+  'xtables-nft-multi': '*-restore *',
+}
+
+/** One that fails at its first order, or takes its caller along; each keeps the name by which it was called. */
 function brokenProgram(lab: Lab, program: Program, deed: string): string {
   const path = join(lab.dir, program)
-  const first = program === 'nft' ? '-f' : '--interface=*'
+  const name = program === 'dnsmasq' ? 'qemu-tap-hooks-dnsmasq' : '"${0##*/}"'
   const text = `#!/bin/bash
-case "$1" in ${first}) if [ ! -e ${lab.dir}/met ]; then touch ${lab.dir}/met; ${deed}; fi ;; esac
-${program === 'nft' ? 'exec' : 'exec -a qemu-tap-hooks-dnsmasq'} ${lab.dir}/real-${program} "$@"
+case "$0 $1" in ${firstOrders[program]}) if [ ! -e ${lab.dir}/met ]; then touch ${lab.dir}/met; ${deed}; fi ;; esac
+exec -a ${name} ${lab.dir}/real-${program} "$@"
 `
   writeFileSync(path, text, { mode: 0o755 })
   return path
@@ -106,21 +133,24 @@ const deeds = [
   { name: 'dies', deed: 'kill -9 $$', exit: 1 },
   { name: 'is there when its caller is killed', deed: 'kill -9 $PPID; sleep 0.3', exit: 137 },
 ] as const
+const served = modes['with NAT and a server']
 const orders = [
-  { command: 'brup', program: 'nft' },
-  { command: 'brdown', program: 'nft' },
-  { command: 'brup', program: 'dnsmasq' },
+  { command: 'brup', program: 'nft', mode: served },
+  { command: 'brdown', program: 'nft', mode: served },
+  { command: 'brup', program: 'dnsmasq', mode: served },
+  { command: 'brup', program: 'xtables-nft-multi', mode: modes['on the LAN'] },
+  { command: 'brdown', program: 'xtables-nft-multi', mode: modes['on the LAN'] },
 ] as const
 
-describe.each(orders)('$command', ({ command, program }) => {
+describe.each(orders)('$command', ({ command, program, mode }) => {
   test.each(deeds)(`puts everything back when ${program} $name`, async ({ deed, exit }) => {
-    const { lab, before } = await openScene(command)
+    const { lab, before } = await openScene(mode, command)
     try {
       const real = `${lab.dir}/real-${program}`
       await lab.ok('host', ['sh', '-c', `cp "$(readlink -f /usr/sbin/${program})" ${real}`])
       const path = brokenProgram(lab, program, deed)
       const broken = ['unshare', '--mount', 'sh', '-ec', inPlaceOf(program), program, path]
-      const ending = await lab.run('host', [...broken, ...words(commands[command])])
+      const ending = await lab.run('host', [...broken, ...words(lineOf(mode, command))])
       expect([ending.exit, ending.stderr]).toEqual([exit, expect.anything()])
       await until('the watchdog is done', async () => (await watchdogs(lab)).length === 0)
       expect(diffSnapshots(before, await sight(lab))).toEqual([])
@@ -133,7 +163,7 @@ describe.each(orders)('$command', ({ command, program }) => {
 test('a trial of a bridge with NAT ends with everything as it was, also under another one', async () => {
   await inLab(async (lab) => {
     const before = await shot(lab)
-    const trial = await lab.start('host', [...words(up), '--try', '3'])
+    const trial = await lab.start('host', [...words(served.up), '--try', '3'])
     await until('the trial has begun', () => Promise.resolve(trial.stderr().includes('is on trial')))
     expect((await run(lab, 'brup br21 --nat --address 192.168.21.1/24 --address fd21::1/64')).exit).toBe(0)
     expect((await trial.exited).exit).toBe(1)

@@ -1,0 +1,223 @@
+import { describe, expect, test } from 'vitest'
+
+import { expectEnding } from '../helpers/refused.ts'
+import { inLab, ok, run } from '../helpers/tap.ts'
+import { startVethGuest, type VethGuest } from '../helpers/veth-guest.ts'
+import type { Lab } from '../lab/lab.ts'
+import { reachable } from '../lab/reachable.ts'
+import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
+
+/** The host's own firewall ends what it does not know: guests have a network all the same, and it is then as it was. */
+
+const nat =
+  'brup br20 --nat --address 192.168.20.1/24 --address fd20::1/64 --dhcp-range 192.168.20.50,192.168.20.59'
+
+const lines = (lab: Lab, script: string): Promise<string> => lab.ok('host', ['sh', '-ec', script])
+
+const drop = (suffix: string): string =>
+  ['iptables', 'ip6tables'].map((tool) => `${tool}-${suffix} -P FORWARD DROP`).join('\n')
+
+const docker = `${drop('nft')}
+for t in iptables-nft ip6tables-nft; do
+  $t -N DOCKER-USER
+  $t -A DOCKER-USER -j RETURN
+  $t -A FORWARD -j DOCKER-USER
+done`
+
+const native = `nft -f - <<'END'
+table inet filter {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname "lo" accept
+    ct state established,related accept
+    meta l4proto { icmp, ipv6-icmp } accept
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state established,related accept
+  }
+}
+END`
+
+/** As the tools of old list it, which nft does not see. */
+const legacy = (lab: Lab): Promise<string> =>
+  lines(lab, 'for t in ip ip6; do [ ! -s /proc/net/${t}_tables_names ] || ${t}tables-legacy -S; done')
+
+const whole = async (lab: Lab): Promise<string> => `${await snapshot(lab)}\n${await legacy(lab)}`
+
+const onLan = (lab: Lab): Promise<VethGuest> =>
+  startVethGuest(lab, { name: 'g1', bridge: 'br0', addresses: ['192.168.1.77/24', 'fd01::77/64'] })
+const onNat = (lab: Lab): Promise<VethGuest> =>
+  startVethGuest(lab, { name: 'g1', bridge: 'br20', addresses: ['192.168.20.7/24', 'fd20::7/64'] })
+
+const targets = ['203.0.113.9', 'fd99::9']
+const reached = async (guest: VethGuest): Promise<readonly string[]> => {
+  const found: string[] = []
+  for (const target of targets) if (await guest.reaches(target)) found.push(target)
+  return found
+}
+
+const firewalls: readonly [string, string][] = [
+  ['a FORWARD chain of iptables that drops', drop('nft')],
+  ['a FORWARD chain of the iptables of old that drops', drop('legacy')],
+  ['Docker’s chains', docker],
+  ['a forward chain of nftables that drops', native],
+]
+
+describe.each(firewalls)('behind %s', (_, script) => {
+  test('guests on the LAN have a network, and then all is as it was', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, script)
+      const before = await whole(lab)
+      await ok(lab, 'brup')
+      const guest = await onLan(lab)
+      expect(await reached(guest)).toEqual(targets)
+      expect(await reachable(lab)).toEqual([])
+      expect(await ok(lab, 'brstatus')).not.toContain('drift')
+      expect(await ok(lab, 'brup')).toBe('br0 is up already, with the uplink eth0\n')
+      await guest.end()
+      await ok(lab, 'brdown')
+      expect(diffSnapshots(before, await whole(lab))).toEqual([])
+    })
+  })
+
+  test('guests with NAT have one, too, and a server', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, script)
+      const before = await whole(lab)
+      await ok(lab, nat)
+      const guest = await onNat(lab)
+      expect(await reached(guest)).toEqual(targets)
+      const other = await startVethGuest(lab, {
+        name: 'g2',
+        bridge: 'br20',
+        addresses: ['192.168.20.8/24', 'fd20::8/64'],
+      })
+      expect([await guest.reaches('192.168.20.8'), await guest.reaches('fd20::8')]).toEqual([true, true])
+      expect((await guest.run('busybox nslookup -type=a localhost 192.168.20.1')).stdout).toContain(
+        '127.0.0.1',
+      )
+      await guest.end()
+      await other.end()
+      await ok(lab, 'brdown br20')
+      expect(diffSnapshots(before, await whole(lab))).toEqual([])
+    })
+  })
+})
+
+describe('what is let through', () => {
+  test('is said and not let through where the configuration only warns', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, drop('nft'))
+      const before = await whole(lab)
+      const file = '/run/config.toml'
+      await lab.ok('host', ['tee', file], { input: '[[bridge]]\nname = "br0"\nfirewall = "warn"\n' })
+      const { exit, stderr } = await run(lab, `brup --config ${file}`)
+      expect([exit, stderr.trimEnd().split('\n')]).toEqual([
+        0,
+        ['iptables', 'ip6tables'].map(
+          (tool) =>
+            expect.stringMatching(
+              `^brup: the firewall ends what guests of br0 send: ${tool}-nft FORWARD lacks -i br0 -o br0 -m physdev`,
+            ) as string,
+        ),
+      ])
+      const guest = await onLan(lab)
+      expect(await reached(guest)).toEqual([])
+      expect(await ok(lab, `brstatus --config ${file}`)).not.toContain('drift')
+      await guest.end()
+      await ok(lab, 'brdown')
+      expect(diffSnapshots(before, await whole(lab))).toEqual([])
+    })
+  })
+
+  test('is nothing where the firewall is open, or does not see bridged frames', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, 'iptables-nft -A FORWARD -i docker0 -j DROP')
+      const open = await lines(lab, 'nft list ruleset')
+      await ok(lab, 'brup')
+      expect(await lines(lab, 'nft list ruleset')).toBe(open)
+      await ok(lab, 'brdown')
+      await lines(lab, `${drop('nft')}; echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables`)
+      await ok(lab, 'brup')
+      const rules = await lines(lab, 'iptables-nft -S; ip6tables-nft -S')
+      expect(rules.match(/qemu-tap-hooks br0 \w+ bridged \d/g)).toEqual([
+        expect.stringMatching(/bridged 6$/) as string,
+      ])
+      await ok(lab, 'brdown')
+    })
+  })
+
+  test('comes back when somebody rewrote the chains', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, drop('nft'))
+      await ok(lab, 'brup')
+      const guest = await onLan(lab)
+      await lines(lab, `iptables-nft -F FORWARD\n${docker}`)
+      expect(await reached(guest)).toEqual(['fd99::9'])
+      const drift = await ok(lab, 'brstatus')
+      expect(drift).toContain('  drift: missing: firewall rule iptables-nft DOCKER-USER -i br0 -o br0')
+      expect(drift).toContain('  drift: too much: firewall rule ip6tables-nft FORWARD')
+      expect(await ok(lab, 'brup')).toBe('br0 is up again, with the uplink eth0\n')
+      expect(await reached(guest)).toEqual(targets)
+      await guest.end()
+      await ok(lab, 'brdown')
+      expect(await lines(lab, 'nft list ruleset')).not.toContain('qemu-tap-hooks')
+    })
+  })
+
+  test('stays for another bridge', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, drop('nft'))
+      await ok(lab, nat)
+      await ok(lab, 'brup')
+      await ok(lab, 'brdown')
+      const guest = await onNat(lab)
+      expect(await reached(guest)).toEqual(targets)
+      await guest.end()
+      await ok(lab, 'brdown br20')
+    })
+  })
+})
+
+describe('rules that name the uplink', () => {
+  const named = `nft -f - <<'END'
+table inet mine {
+  set lan { type ifname; elements = { "eth0" } }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname "eth0" tcp dport 23 drop
+    iifname @lan tcp dport 24 drop
+    iifname "eth1" tcp dport 25 drop
+  }
+}
+END
+iptables-legacy -A INPUT -i eth0 -p tcp --dport 26 -j DROP`
+  const quoted = [
+    'inet mine input: iifname "eth0" tcp dport 23 drop',
+    'inet mine input: iifname @lan tcp dport 24 drop',
+    'iptables-legacy -A INPUT -i eth0 -p tcp -m tcp --dport 26 -j DROP',
+  ]
+
+  test('are quoted before the switch', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, named)
+      const { exit, stderr } = await run(lab, 'brup')
+      const line = 'brup: once eth0 is a port, this rule does not match what comes by it: '
+      expect([exit, stderr]).toEqual([0, quoted.map((rule) => `${line}${rule}\n`).join('')])
+      await ok(lab, 'brdown')
+    })
+  })
+
+  test('are a reason to refuse with --strict-firewall', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, named)
+      await expectEnding(lab, 'brup --strict-firewall', {
+        says: `brup: the firewall has rules that name eth0, which would not match any more (name br0 in them, or give no --strict-firewall)\n${quoted.map((rule) => `  ${rule}`).join('\n')}`,
+      })
+      await lines(lab, 'nft delete table inet mine; iptables-legacy -F')
+      await ok(lab, 'brup --strict-firewall')
+      await ok(lab, 'brdown')
+    })
+  })
+})
