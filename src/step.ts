@@ -41,7 +41,8 @@ export type Step =
   | { readonly op: 'dnsmasq.start'; readonly bridge: string; readonly words: readonly string[] }
   | { readonly op: 'dnsmasq.stop'; readonly bridge: string }
   /** A zone of firewalld. */
-  | { readonly op: 'zone.join' | 'zone.leave'; readonly zone: string; readonly dev: string }
+  | { readonly op: 'zone.join'; readonly zone: string; readonly dev: string }
+  | { readonly op: 'zone.leave'; readonly zone: string; readonly dev: string }
   /** Lines for nft, or for an iptables-restore about `filter`, all or nothing. */
   | { readonly op: 'firewall.load'; readonly tool: string; readonly lines: readonly string[] }
 
