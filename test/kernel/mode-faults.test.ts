@@ -43,8 +43,7 @@ async function sight(lab: Lab): Promise<string> {
 async function openScene(mode: Mode, command: Name): Promise<{ lab: Lab; faulty: Faulty; before: string }> {
   const lab = await openLab()
   // Loaded with the first rule, and the kernel keeps their settings.
-  const closed =
-    'for t in iptables-nft ip6tables-nft; do $t -P FORWARD DROP; done'
+  const closed = 'for t in iptables-nft ip6tables-nft; do $t -P FORWARD DROP; done'
   await lab.ok('host', ['sh', '-ec', closed])
   await lab.ok('host', words(mode.up))
   if (command === 'brup') await lab.ok('host', words(mode.down))
