@@ -33,7 +33,7 @@ export async function attach(tap: Link, bridge: Link, wish: PortWish): Promise<v
     ...flagSteps(name, port, wanted).filter(isIpStep),
   ]
   const up: IpStep = { op: 'link.up', dev: name }
-  if (!asksForVlans(wish) && wish.mac === undefined) {
+  if (!asksForVlans(wish) && wish.mac === undefined && port.learning) {
     await applyHook(name, [...joined, up])
     return
   }
@@ -54,7 +54,7 @@ async function tellBridge(tap: string, wish: PortWish): Promise<void> {
 }
 
 const portOf = async (tap: string): Promise<PortTraits | undefined> =>
-  linkNamed(await withPortEntries(await showLinks()), tap)?.port
+  linkNamed(await withPortEntries(await showLinks(), true), tap)?.port
 
 /** A kernel that does not know an option passes over it in silence: what it cannot do is refused (exit 3) by name. */
 export function requireTreated({ name, port }: Link, wish: PortWish): void {

@@ -29,10 +29,10 @@ export const bridgeBatch = (
     onSpawn,
   })
 
-/** The links with what their bridges were told about them. */
-export async function withPortEntries(links: readonly Link[]): Promise<readonly Link[]> {
+/** The links with what their bridges were told about them; MAC addresses only where one does not learn, or if asked for. */
+export async function withPortEntries(links: readonly Link[], isAsked = false): Promise<readonly Link[]> {
   const isFiltering = links.some(({ defaultVlan }) => defaultVlan !== undefined)
-  const isToldMacs = links.some(({ port }) => port?.learning === false)
+  const isToldMacs = isAsked || links.some(({ port }) => port?.learning === false)
   const macs = isToldMacs ? await fixedMacs() : []
   const vlans = isFiltering ? await portVlans() : []
   return links.map((link) =>

@@ -140,22 +140,19 @@ function servedPasses({ bridge }: Opening, { family }: Cidr): readonly Pass[] {
 const ruleId = ({ tool, chain, text }: FirewallRule): string =>
   `${tool} ${chain} ${/"qemu-tap-hooks [^"]*"/u.exec(text)?.[0] ?? text}`
 
-/** What the goal wants and can have: a chain that is not closed, or gone, needs no rule of ours. */
-function wantedRules(goal: Firewall, now: Firewall): readonly FirewallRule[] {
-  const chains = new Set(now.closed.map(({ tool, name }) => `${tool} ${name}`))
-  const rules = goal.rules.filter(({ tool, chain }) => chains.has(`${tool} ${chain}`))
-  return [...new Map(rules.map((rule) => [ruleId(rule), rule])).values()]
-}
-
-const difference = (
+/** What is missing and can be had: a chain that is not closed, or gone, needs no rule of ours. */
+function difference(
   now: Firewall,
   goal: Firewall,
-): { readonly missing: readonly FirewallRule[]; readonly tooMuch: readonly FirewallRule[] } => {
-  const wanted = wantedRules(goal, now)
-  const [is, be] = [now.rules, wanted].map((rules) => new Set(rules.map(ruleId)))
+): { readonly missing: readonly FirewallRule[]; readonly tooMuch: readonly FirewallRule[] } {
+  const closed = new Set(now.closed.map(({ tool, name }) => `${tool} ${name}`))
+  const wanted = new Map(goal.rules.map((rule) => [ruleId(rule), rule]))
+  const present = new Set(now.rules.map(ruleId))
   return {
-    missing: wanted.filter((rule) => is?.has(ruleId(rule)) === false),
-    tooMuch: now.rules.filter((rule) => be?.has(ruleId(rule)) === false),
+    missing: [...wanted]
+      .filter(([id, { tool, chain }]) => !present.has(id) && closed.has(`${tool} ${chain}`))
+      .map(([, rule]) => rule),
+    tooMuch: now.rules.filter((rule) => !wanted.has(ruleId(rule))),
   }
 }
 

@@ -78,7 +78,10 @@ function rebaseLinks(
     const belongs = target?.master === bridge || link.master === bridge
     // Taken off and down: by its guest's end (qemu-ifdown), not by what is taken back.
     const hasLeft = target?.up === true && !link.up && link.master === undefined
-    return [belongs && !hasLeft ? { ...link, master: target?.master } : link]
+    if (!belongs || hasLeft) return [link]
+    // One that joins again is treated as before.
+    const port = link.master === target?.master ? link.port : target?.port
+    return [{ ...link, master: target?.master, port }]
   })
   const target = wanted.get(bridge)
   return target === undefined ? others : [...others, target]

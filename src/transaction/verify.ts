@@ -108,7 +108,7 @@ export async function withCarriers(sides: Sides): Promise<NetworkState> {
   for (;;) {
     const state = await observeQuickly(sides)
     const waits = devsOf(sides).some((dev) => findLink(state, dev)?.carrier === false)
-    if (!waits || performance.now() > deadline) return state
+    if (!waits || performance.now() > deadline) return withFirewall(state, sides.finalName ?? sides.bridge)
     await sleep(20)
   }
 }

@@ -132,7 +132,7 @@ describe('the server', () => {
       await lease(guest, 'one')
       const client = await lab.start('host', ['sh', '-c', 'sleep 60 | busybox nc 192.168.20.1 53'])
       await until('it has a child', async () => (await servers(lab)).length === 2)
-      expect(await ok(lab, 'brstatus br20')).not.toContain('drift')
+      expect(await ok(lab, 'brstatus br20')).not.toContain('dnsmasq')
       const [first = 0, second = 0] = await servers(lab)
       const written = await lab.ok('host', ['sh', '-c', 'cat /run/qemu-tap-hooks/*/dnsmasq-br20.pid'])
       const server = Number(written)
