@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
-import { CommandError, refusal } from '../errors.ts'
+import { CommandError, messageOf, refusal } from '../errors.ts'
 import type { Command, Host, Outcome } from '../host.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
 import { hasDnsmasq } from '../kernel/dnsmasq.ts'
@@ -118,7 +118,7 @@ async function tellOfFirewall(
     for (const line of closedTexts(before.firewall, needs)) say(line)
   if (!isMove(sides) || !mayChangeNetwork()) return
   const { uplink, bridge } = sides
-  const rules = await firewallRulesNaming(uplink)
+  const rules = await namingRules(uplink, { isStrict: wish.isFirewallStrict, say })
   if (rules.length > 0 && wish.isFirewallStrict)
     throw new CommandError(
       'refused',
@@ -130,6 +130,21 @@ async function tellOfFirewall(
     )
   for (const rule of rules)
     say(`once ${uplink} is a port, this rule does not match what comes by it: ${rule}`)
+}
+
+/** Where the firewall cannot be read, that is said, or (exit 3) refused. */
+async function namingRules(
+  uplink: string,
+  { isStrict, say }: { isStrict: boolean; say: Session['say'] },
+): Promise<readonly string[]> {
+  try {
+    return await firewallRulesNaming(uplink)
+  } catch (error) {
+    const what = `the host's firewall cannot be read: ${messageOf(error)}`
+    if (isStrict) throw refusal(what, 'look what nft list ruleset says, or give no --strict-firewall')
+    say(`${what}; guests may need rules that it lacks`)
+    return []
+  }
 }
 
 async function uplinkOf({ uplink }: Wish): Promise<string | undefined> {

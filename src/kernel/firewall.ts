@@ -97,7 +97,10 @@ async function listAll(): Promise<readonly Listing[]> {
   const { chains } = await listRuleset()
   const isIptables = ({ table, name }: ListedChain, family: Family): boolean =>
     table === iptablesTable[family] && (name === 'FORWARD' || name === 'INPUT')
-  const families = ([4, 6] as const).filter((family) => chains.some((chain) => isIptables(chain, family)))
+  // Without nft nobody else knows; to ask iptables by nftables makes nothing.
+  const families = ([4, 6] as const).filter(
+    (family) => !hasNft() || chains.some((chain) => isIptables(chain, family)),
+  )
   const both = await Promise.all([
     ...families.map((family) => listIptables(family, 'nft')),
     ...([4, 6] as const).map((family) => listIptables(family, 'legacy')),

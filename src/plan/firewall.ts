@@ -156,14 +156,17 @@ function difference(
   }
 }
 
-/** Guests have their way as soon as they can come, and until the last of them has gone. */
+/** Guests have their way as soon as they can come, and until the last of them has gone. What goes to the head last is first. */
 export function convergeFirewall(from: Firewall | undefined, to: Firewall | undefined, sides: Sides): Share {
   if (from === undefined || to === undefined) return { first: [], last: [] }
   const { missing, tooMuch } = difference(from, to)
   const tools = [...new Set([...missing, ...tooMuch].map(({ tool }) => tool))]
   const zones = zoneSteps(from, to, sides.finalName ?? sides.bridge)
   return {
-    first: [...zones.first, ...tools.flatMap((tool) => load(tool, linesOf(missing, tool, insertion)))],
+    first: [
+      ...zones.first,
+      ...tools.flatMap((tool) => load(tool, linesOf(missing, tool, insertion).toReversed())),
+    ],
     last: [...tools.flatMap((tool) => load(tool, linesOf(tooMuch, tool, deletion))), ...zones.last],
   }
 }

@@ -14,7 +14,7 @@ const network = ['--address', '192.168.20.1/24', '--address', 'fd20::1/64']
 
 /** Each behind a firewall that ends what it does not know. */
 const modes = {
-  'on the LAN': { up: ['brup'], down: ['brdown'], leastLines: { brup: 15, brdown: 15 } },
+  'on the LAN': { up: ['brup'], down: ['brdown'], leastLines: { brup: 15, brdown: 10 } },
   'host-only': {
     up: ['brup', 'br20', '--no-uplink', ...network],
     down: ['brdown', 'br20'],
@@ -110,9 +110,9 @@ const inPlaceOf = (program: Program): string =>
   `mount --bind "$1" "$(readlink -f /usr/sbin/${program})"; shift; exec "$@"`
 
 const firstOrders: Readonly<Record<Program, string>> = {
-  nft: '*/nft -f',
-  dnsmasq: '* --interface=*',
-  'xtables-nft-multi': '*-restore *',
+  nft: String.raw`*/nft\ -f`,
+  dnsmasq: String.raw`*\ --interface=*`,
+  'xtables-nft-multi': String.raw`*-restore\ *`,
 }
 
 /** One that fails at its first order, or takes its caller along; each keeps the name by which it was called. */
