@@ -43,7 +43,7 @@ interface Listing {
 }
 
 /** The families whose bridged frames the kernel shows to the firewall, on every bridge. */
-export const bridgedFamilies = (): readonly Family[] =>
+const bridgedFamilies = (): readonly Family[] =>
   ([4, 6] as const).filter(
     (family) => readSwitch(`/proc/sys/net/bridge/bridge-nf-call-${programs[family]}`) === '1',
   )

@@ -1,6 +1,6 @@
 /** What nft and iptables list -> chains and their rules. Pure. */
 
-export interface ListedRule {
+interface ListedRule {
   /** In the words of its tool. */
   readonly text: string
   /** By which nft knows it. */

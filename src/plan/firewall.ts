@@ -31,7 +31,7 @@ interface Pass {
 }
 
 /** The rules that it takes, each at the head of its chain. */
-export function neededRules({ bridged, closed }: Firewall, opening: Opening): readonly FirewallRule[] {
+function neededRules({ bridged, closed }: Firewall, opening: Opening): readonly FirewallRule[] {
   const passes = [
     ...bridged.map((family) => bridgedPass(opening, family)),
     ...(opening.nat ? opening.addresses.flatMap((cidr) => routedPasses(opening, cidr)) : []),
