@@ -117,7 +117,9 @@ const firewall = v.object({
     }),
   ),
   rules: v.array(v.object({ tool: v.string(), chain: v.string(), text: v.string(), handle: count })),
-  zones: v.optional(v.array(v.object({ zone: v.string(), dev: v.string() }))),
+  firewalld: v.optional(
+    v.object({ zones: v.array(v.object({ zone: v.string(), dev: v.string() })), defaultZone: v.string() }),
+  ),
 })
 
 const chainSet = v.object({ bridge: v.string(), id: v.string(), text: v.string(), listed: v.boolean() })

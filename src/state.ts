@@ -30,11 +30,17 @@ export interface Firewall {
   readonly closed: readonly FirewallChain[]
   /** Those of ours for the bridge, in order. */
   readonly rules: readonly FirewallRule[]
-  /** `undefined` where firewalld does not run. */
-  readonly zones: readonly ZonedLink[] | undefined
+  /** `undefined` where it does not run. */
+  readonly firewalld: Firewalld | undefined
 }
 
-/** A link that somebody put into a zone of firewalld; the others are in its default one. */
+export interface Firewalld {
+  readonly zones: readonly ZonedLink[]
+  /** The zone of all that nobody put into one. */
+  readonly defaultZone: string
+}
+
+/** A link that somebody put into a zone. */
 export interface ZonedLink {
   readonly zone: string
   readonly dev: string

@@ -24,6 +24,7 @@ const tools: readonly Tool[] = [
   { program: 'ip', package: 'iproute2' },
   { program: 'nft', package: 'nftables' },
   { program: 'iptables-nft', package: 'iptables' },
+  { program: 'firewalld', package: 'firewalld' },
   { program: 'ping', package: 'iputils-ping' },
   { program: 'sysctl', package: 'procps' },
   { program: 'unshare', package: 'util-linux' },

@@ -4,7 +4,7 @@ import type { Family } from '../names.ts'
 import { tableName } from '../nft-names.ts'
 import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
 import { runFed, type FedResult } from './fed.ts'
-import { zonedLinks } from './firewalld.ts'
+import { readFirewalld } from './firewalld.ts'
 import { hasNft, nft } from './nft.ts'
 import {
   iptablesRulesNaming,
@@ -58,12 +58,12 @@ function readSwitch(path: string): string | undefined {
 
 /** Throws where nft or iptables does not list what it has. */
 async function readFirewall(bridge: string): Promise<Firewall> {
-  const [listings, zones] = await Promise.all([listAll(), zonedLinks()])
+  const [listings, firewalld] = await Promise.all([listAll(), readFirewalld()])
   return {
     bridged: bridgedFamilies(),
     closed: listings.flatMap(closedChains),
     rules: listings.flatMap(({ tool, chains }) => ownRules(tool, chains, bridge)),
-    zones,
+    firewalld,
   }
 }
 

@@ -1,5 +1,5 @@
 import { CommandError } from '../errors.ts'
-import type { ZonedLink } from '../state.ts'
+import type { Firewalld, ZonedLink } from '../state.ts'
 import { runFed } from './fed.ts'
 import { commandName, networkNamespaceOf, processIds, type ProcessId } from './process.ts'
 import { isExecutable } from './program.ts'
@@ -23,9 +23,11 @@ async function ask(words: readonly string[], onSpawn?: (child: ProcessId) => voi
   return stdout
 }
 
-/** The links that are in a zone of their own choice; `undefined` where there is no firewalld. */
-export async function zonedLinks(): Promise<readonly ZonedLink[] | undefined> {
-  return isRunning() ? parseZones(await ask(['--get-active-zones'])) : undefined
+/** `undefined` where there is no firewalld. */
+export async function readFirewalld(): Promise<Firewalld | undefined> {
+  if (!isRunning()) return undefined
+  const [zones, defaultZone] = await Promise.all([ask(['--get-active-zones']), ask(['--get-default-zone'])])
+  return { zones: parseZones(zones), defaultZone: defaultZone.trim() }
 }
 
 /** A zone and below it, indented, its interfaces and sources. */

@@ -52,35 +52,37 @@ export const openedFirewall = (
   now &&
   (opening === undefined
     ? { ...now, rules: [] }
-    : { ...now, rules: neededRules(now, opening), zones: openedZones(now.zones, opening) })
+    : { ...now, rules: neededRules(now, opening), firewalld: openedZones(now.firewalld, opening) })
 
 /** Of firewalld: one that lets through whoever is in it. Our own chains are there all the same. */
 const openZone = 'trusted'
 
-/** The bridge stands for its uplink; one without an uplink is a network of the host's own. One that has a zone stays there. */
-function openedZones(zones: Firewall['zones'], { bridge, uplink }: Opening): Firewall['zones'] {
-  const zone = uplink === undefined ? openZone : zoneOf(zones, uplink)
-  if (zones === undefined || zone === undefined || zoneOf(zones, bridge) !== undefined) return zones
-  return [...zones, { zone, dev: bridge }]
+/**
+ * The bridge stands for its uplink, in the default zone by name: else firewalld forwards nothing in it. One without an uplink is a
+ * network of the host's own. One that has a zone stays there.
+ */
+function openedZones(firewalld: Firewall['firewalld'], { bridge, uplink }: Opening): Firewall['firewalld'] {
+  if (firewalld === undefined || zoneOf(firewalld, bridge) !== undefined) return firewalld
+  const zone = uplink === undefined ? openZone : (zoneOf(firewalld, uplink) ?? firewalld.defaultZone)
+  return { ...firewalld, zones: [...firewalld.zones, { zone, dev: bridge }] }
 }
 
-const zoneOf = (zones: Firewall['zones'], link: string): string | undefined =>
-  zones?.find(({ dev }) => dev === link)?.zone
+const zoneOf = (firewalld: Firewall['firewalld'], link: string): string | undefined =>
+  firewalld?.zones.find(({ dev }) => dev === link)?.zone
 
 /** The same without the bridge; `before` is what it had before brup. */
-export const closedFirewall = (
+export function closedFirewall(
   now: Firewall | undefined,
   { bridge, before }: { readonly bridge: string; readonly before: Firewall | undefined },
-): Firewall | undefined => {
-  const zone = zoneOf(before?.zones, bridge)
-  const others = now?.zones?.filter(({ dev }) => dev !== bridge)
-  return (
-    now && {
-      ...now,
-      rules: [],
-      zones: zone === undefined ? others : others && [...others, { zone, dev: bridge }],
-    }
-  )
+): Firewall | undefined {
+  if (now === undefined) return undefined
+  const { firewalld } = now
+  const zone = zoneOf(before?.firewalld, bridge)
+  const zones = [
+    ...(firewalld?.zones ?? []).filter(({ dev }) => dev !== bridge),
+    ...(zone === undefined ? [] : [{ zone, dev: bridge }]),
+  ]
+  return { ...now, rules: [], firewalld: firewalld && { ...firewalld, zones } }
 }
 
 function ruleOf(pass: Pass, { tool, name }: FirewallChain, { bridge, id }: Opening): FirewallRule {
@@ -172,8 +174,8 @@ export function convergeFirewall(from: Firewall | undefined, to: Firewall | unde
 }
 
 function zoneSteps(from: Firewall, to: Firewall, dev: string): Share {
-  const [was, is] = [zoneOf(from.zones, dev), zoneOf(to.zones, dev)]
-  if (from.zones === undefined || was === is) return { first: [], last: [] }
+  const [was, is] = [zoneOf(from.firewalld, dev), zoneOf(to.firewalld, dev)]
+  if (from.firewalld === undefined || was === is) return { first: [], last: [] }
   if (is !== undefined) return { first: [{ op: 'zone.join', zone: is, dev }], last: [] }
   return { first: [], last: was === undefined ? [] : [{ op: 'zone.leave', zone: was, dev }] }
 }
@@ -209,8 +211,8 @@ export function compareFirewall(
 }
 
 function compareZones(actual: Firewall, goal: Firewall, dev: string): readonly Difference[] {
-  const [is, be] = [zoneOf(actual.zones, dev), zoneOf(goal.zones, dev)]
-  if (actual.zones === undefined || goal.zones === undefined || is === be) return []
+  const [is, be] = [zoneOf(actual.firewalld, dev), zoneOf(goal.firewalld, dev)]
+  if (actual.firewalld === undefined || goal.firewalld === undefined || is === be) return []
   return [`different: firewalld zone of ${dev} is ${is ?? 'none'}, should be ${be ?? 'none'}`]
 }
 

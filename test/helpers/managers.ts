@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Lab } from '../lab/lab.ts'
 import type { Running } from '../lab/start.ts'
 import { tool } from '../lab/tools.ts'
+import { until } from './tap.ts'
 
 /** Real DHCP clients and network managers, in a lab's host. */
 
@@ -74,10 +75,11 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 <allow send_type="method_call"/><allow eavesdrop="true"/></policy></busconfig>
 `
 
-/** NetworkManager on a bus of its own, with more lines for its configuration; waits until it has looked at eth0. */
-export async function networkManager(lab: Lab, config = ''): Promise<Running> {
-  const dir = '/run/manager'
-  await lab.ok('host', ['sh', '-c', `mkdir -p ${dir} /run/dbus && mount -t tmpfs lab /var/lib`])
+const dir = '/run/manager'
+
+/** A system bus of the lab's own. */
+async function startBus(lab: Lab): Promise<void> {
+  await lab.ok('host', ['mkdir', '-p', dir, '/run/dbus'])
   await lab.ok('host', ['tee', `${dir}/bus.conf`], { input: busConfig })
   const bus = [
     tool('dbus-daemon'),
@@ -87,6 +89,23 @@ export async function networkManager(lab: Lab, config = ''): Promise<Running> {
     '--print-address',
   ]
   await (await lab.start('host', bus)).waitFor(/unix:/)
+}
+
+/** firewalld, of which eth0 is in the zone, or in none of its own. */
+export async function firewalld(lab: Lab, zone?: string): Promise<Running> {
+  await startBus(lab)
+  const running = await lab.start('host', ['sh', '-c', `exec ${tool('firewalld')} --nofork --nopid 2>&1`])
+  const isRunning = async (): Promise<boolean> =>
+    (await lab.run('host', ['firewall-cmd', '--state'])).exit === 0
+  await until('firewalld runs', isRunning)
+  if (zone !== undefined) await lab.ok('host', ['firewall-cmd', `--zone=${zone}`, '--change-interface=eth0'])
+  return running
+}
+
+/** NetworkManager on a bus of its own, with more lines for its configuration; waits until it has looked at eth0. */
+export async function networkManager(lab: Lab, config = ''): Promise<Running> {
+  await lab.ok('host', ['mount', '-t', 'tmpfs', 'lab', '/var/lib'])
+  await startBus(lab)
   const text = `[main]\nplugins=keyfile\ndns=none\nrc-manager=unmanaged\n${config}`
   await lab.ok('host', ['tee', `${dir}/nm.conf`], { input: text })
   const options = Object.entries({

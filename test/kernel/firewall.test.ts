@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 
 import { expectEnding } from '../helpers/refused.ts'
-import { inLab, ok, run } from '../helpers/tap.ts'
+import { bin, inLab, ok, run } from '../helpers/tap.ts'
 import { startVethGuest, type VethGuest } from '../helpers/veth-guest.ts'
+import { startGuest } from '../lab/guest.ts'
 import type { Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
@@ -177,6 +178,31 @@ describe('what is let through', () => {
       await guest.end()
       await ok(lab, 'brdown br20')
     })
+  })
+})
+
+test('a real guest on the LAN has a network, and the ruleset is then byte for byte what it was', async () => {
+  await inLab(async (lab) => {
+    await lines(lab, `${drop('nft')}\n${docker}\necho 1 >/proc/sys/net/bridge/bridge-nf-call-iptables`)
+    const ruleset = (): Promise<string> =>
+      lines(lab, 'nft -s -a list ruleset; iptables-nft -S; ip6tables-nft -S')
+    const before = await ruleset()
+    await ok(lab, 'brup')
+    const guest = await startGuest(lab, {
+      name: 'one',
+      mac: '52:54:00:00:00:01',
+      tap: 'tap0',
+      ip: '192.168.1.77/24',
+      gw: '192.168.1.1',
+      ip6: 'fd01::77/64',
+      gw6: 'fd01::1',
+      hooks: { up: bin('qemu-ifup'), down: bin('qemu-ifdown') },
+    })
+    await guest.ready()
+    for (const target of targets) expect((await guest.run(`ping -c1 -W3 ${target}`)).exit).toBe(0)
+    await guest.quit()
+    await ok(lab, 'brdown')
+    expect(await ruleset()).toBe(before)
   })
 })
 
