@@ -59,8 +59,6 @@ describe('is refused with 2', () => {
   const lines: readonly (readonly [string, string])[] = [
     ['--', 'brup: bridge "-x" holds what `ip -batch` reads as syntax'],
     ['-x', 'brup: unknown option -x (see brup --help)'],
-    ['--nat', 'brup: unknown option --nat (see brup --help)'],
-    ['--no-uplink', 'brup: unknown option --no-uplink (see brup --help)'],
     ['br0 br1', 'brup: surplus argument "br1" (see brup --help)'],
     ['--quiet=yes', 'brup: --quiet takes no value'],
     ['--quiet --verbose', 'brup: --quiet and --verbose exclude each other'],
@@ -102,7 +100,7 @@ describe('is refused with 2', () => {
     ['default_bridge = "br 0"\n', ':1: default_bridge "br 0" holds a blank, a slash or a colon'],
     ['\n\n[[bridge]]\nname = "br0"\nuplnk = "eth0"\n', ':5: unknown key bridge[1].uplnk'],
     ['[[bridge]]\nname = "br0"\naddress = ["1.2.3.4/24", "x"]\n', ':3: bridge[1].address[2]'],
-    ['[[tap]]\nmatch = "x*"\n', ':1: tap[1].bridge is missing'],
+    ['[[tap]]\nbridge = "br0"\n', ':1: tap[1].match is missing'],
     ['default_bridge = \n', ':1:'],
   ]
   test.each(configs)('a configuration with %j', async (text, says) => {

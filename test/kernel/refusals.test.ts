@@ -22,12 +22,12 @@ const uplinks: readonly Case[] = [
   {
     what: 'no default route',
     given: ['route del default', 'route del ::/0'],
-    says: 'no uplink found: there is no default route (give --uplink IF)',
+    says: 'no uplink found: there is no default route (give --uplink IF, or --no-uplink)',
   },
   {
     what: 'nothing but a blackhole as default route',
     given: ['route del default', 'route del ::/0', 'route add blackhole default'],
-    says: 'no uplink found: there is no default route (give --uplink IF)',
+    says: 'no uplink found: there is no default route (give --uplink IF, or --no-uplink)',
   },
   {
     what: 'an unknown uplink',
