@@ -75,7 +75,7 @@ export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): 
   const value = (item: Sysctl): string => {
     if (item.key === 'disable_ipv6' && addresses.some(({ family }) => family === 6)) return '0'
     if (item.key === 'forwarding' && routed.includes(item.family)) return '1'
-    return fromGuests.has(item.key) && item.family === 6 ? '0' : item.value
+    return item.family === 6 && (fromGuests.has(item.key) || item.key === 'accept_dad') ? '0' : item.value
   }
   return {
     ...before,
@@ -89,7 +89,10 @@ export function ownBridgeGoal(before: NetworkState, options: OwnBridgeOptions): 
   }
 }
 
-/** The host takes neither address nor router from its guests. */
+/**
+ * The host takes neither address nor router from its guests, and is there before them: to look for duplicates would keep
+ * its link-local address from use, and with it the way to them, for the first seconds.
+ */
 const fromGuests = new Set(['accept_ra', 'autoconf'])
 
 /** The families that must be forwarded for the guests of such a bridge. */

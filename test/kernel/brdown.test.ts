@@ -156,7 +156,7 @@ describe('brup of a bridge that is up', () => {
         await expectEnding(lab, 'brup --address 192.168.1.60/24', others)
         await expectEnding(lab, 'brup --gateway 192.168.1.9', others)
         await expectEnding(lab, 'brup --uplink eth1', {
-          says: `brup: br0 is up with the uplink eth0, not eth1 ${down}`,
+          says: `brup: br0 is up with the uplink eth0, not with the uplink eth1 ${down}`,
         })
         await expectEnding(lab, 'brup br1 --uplink eth0', {
           says: 'brup: eth0 is already a port of br0 (run brdown br0 first, or take it out of br0)',
