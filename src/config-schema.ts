@@ -40,7 +40,7 @@ export interface BridgeConfig {
   /** Only without an uplink: with it the host would be silent until its port forwards. */
   readonly stp: boolean
   /** Whether the host's firewall gets rules for its guests, or only what they lack is said. */
-  readonly firewall: 'open' | 'warn'
+  readonly firewall: 'open' | 'warn' | undefined
   /** Whether guests reach each other only by the host, where no `[[tap]]` says otherwise. */
   readonly isolated: boolean
 }
@@ -209,7 +209,6 @@ const bridgeTable = v.strictObject({
       '"open": the host\'s firewall gets the rules that guests need where it would end what they send; "warn": it is only said',
       v.picklist(['open', 'warn'], 'is none (allowed: "open", "warn")'),
     ),
-    'open',
   ),
   dhcp_range: v.optional(
     about(

@@ -35,6 +35,7 @@ const link = v.object({
   tunType: text,
   stp: v.boolean(),
   defaultVlan: count,
+  filtered: v.optional(v.array(family), []),
   port: v.optional(port),
 })
 
@@ -107,6 +108,7 @@ const neighbour = v.object({
 export const sysctlSchema = v.object({ family, dev: v.string(), key: v.string(), value: v.string() })
 
 const firewall = v.object({
+  problem: text,
   bridged: v.array(family),
   closed: v.array(
     v.object({
@@ -114,6 +116,7 @@ const firewall = v.object({
       name: v.string(),
       hook: v.picklist(['forward', 'input']),
       families: v.array(family),
+      before: count,
     }),
   ),
   rules: v.array(v.object({ tool: v.string(), chain: v.string(), text: v.string(), handle: count })),

@@ -24,6 +24,8 @@ export interface NetworkState {
 
 /** The host's own firewall, where it could keep guests from each other and from their way. */
 export interface Firewall {
+  /** Why it cannot be read; the rest is empty then. */
+  readonly problem: string | undefined
   /** The families whose bridged frames go through it (br_netfilter). */
   readonly bridged: readonly Family[]
   /** Chains that end what none of their rules lets pass. */
@@ -53,6 +55,8 @@ export interface FirewallChain {
   readonly name: string
   readonly hook: 'forward' | 'input'
   readonly families: readonly Family[]
+  /** Before which rule ours go: its number, from 1, or for nft its handle; `undefined`: behind them all. */
+  readonly before: number | undefined
 }
 
 export interface FirewallRule {
@@ -97,6 +101,8 @@ export interface Link {
   readonly stp: boolean
   /** The VLAN of a port that joins, 0 for none; `undefined` where the bridge does not look at tags, or is none. */
   readonly defaultVlan: number | undefined
+  /** The families whose frames a bridge shows to the firewall of itself, whatever is set for them all. */
+  readonly filtered: readonly Family[]
   /** `undefined`: it is no port of a bridge. */
   readonly port: PortTraits | undefined
 }

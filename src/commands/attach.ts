@@ -24,7 +24,7 @@ export async function attach(tap: Link, bridge: Link, wish: PortWish): Promise<v
       `ip link set ${bridge.name} type bridge vlan_filtering 1, where the kernel can`,
     )
   const port = (tap.master === bridge.name ? tap.port : undefined) ?? newPort(bridge)
-  const wanted = wantedPort(wish, port)
+  const wanted = wantedPort(wish, bridge)
   const joined: readonly IpStep[] = [
     { op: 'link.addrgenmode', dev: name, mode: 'none' },
     { op: 'link.mtu', dev: name, mtu: bridge.mtu },
@@ -33,20 +33,23 @@ export async function attach(tap: Link, bridge: Link, wish: PortWish): Promise<v
     ...flagSteps(name, port, wanted).filter(isIpStep),
   ]
   const up: IpStep = { op: 'link.up', dev: name }
-  if (!asksForVlans(wish) && wish.mac === undefined && port.learning) {
+  const isTold = asksForVlans(wish) || wish.mac !== undefined || !port.learning
+  // What a port had before is told only if asked.
+  const isAnew = tap.master === bridge.name && bridge.defaultVlan !== undefined
+  if (!isTold && !isAnew) {
     await applyHook(name, [...joined, up])
     return
   }
   await applyHook(name, joined)
-  await tellBridge(name, wish)
+  await tellBridge(name, wanted)
   await applyHook(name, [up])
 }
 
 /** What only `bridge` can say. */
-async function tellBridge(tap: string, wish: PortWish): Promise<void> {
+async function tellBridge(tap: string, wanted: PortTraits): Promise<void> {
   const port = await portOf(tap)
   if (port === undefined) return
-  const steps = entrySteps(tap, port, wantedPort(wish, port))
+  const steps = entrySteps(tap, port, wanted)
   const lines = steps.filter(isBridgeStep).map((step) => batchLine(bridgeWords(step)))
   if (lines.length === 0) return
   const { ok, message } = await bridgeBatch(lines)
@@ -59,7 +62,7 @@ const portOf = async (tap: string): Promise<PortTraits | undefined> =>
 /** A kernel that does not know an option passes over it in silence: what it cannot do is refused (exit 3) by name. */
 export function requireTreated({ name, port }: Link, wish: PortWish): void {
   if (port === undefined) return
-  const [key] = Object.keys(differingFlags(port, wantedPort(wish, port)))
+  const [key] = Object.keys(differingFlags(port, wantedPort(wish, { defaultVlan: undefined })))
   if (key !== undefined) throw refusal(`${name}: this kernel does not know ${key} ports`, 'a newer one may')
 }
 

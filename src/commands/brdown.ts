@@ -60,6 +60,16 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
       differences: guests,
     })
   const { runDir } = session
+  const left = rulesLeft(found, journal)
+  if (left !== undefined && !args.force)
+    throw new CommandError(
+      'refused',
+      `what ${bridge} has in the host's firewall cannot be taken away: ${left}`,
+      {
+        hint: 'look what nft list ruleset says; --force leaves it there',
+      },
+    )
+  if (left !== undefined) session.say(`what ${bridge} has in the host's firewall stays there: ${left}`)
   const down = { journal, runDir }
   if (args.dryRun) return planOutcome(expectedPlan(found, down), sides, bootSeconds())
   if (journal.raised === undefined) {
@@ -84,6 +94,11 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
   for (const guest of guests) session.say(`taken off ${bridge}: ${guest}`)
   for (const line of [...takenOut(found, sides), ...losses]) session.say(line)
   return loweredOutcome([...mending, ...steps], sides, losses)
+}
+
+/** Why the rules that brup added to the host's firewall cannot be found, if it added any. */
+function rulesLeft({ firewall }: NetworkState, { raised }: Journal): string | undefined {
+  return (raised?.firewall?.rules.length ?? 0) > 0 ? firewall?.problem : undefined
 }
 
 interface Down {

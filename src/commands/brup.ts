@@ -7,11 +7,12 @@ import { bootId, bootSeconds } from '../kernel/clock.ts'
 import { hasDnsmasq } from '../kernel/dnsmasq.ts'
 import { isListening } from '../kernel/listeners.ts'
 import { firewallRulesNaming } from '../kernel/firewall.ts'
+import { zoneForwards } from '../kernel/firewalld.ts'
 import { hasNft } from '../kernel/nft.ts'
 import { observe } from '../kernel/observe.ts'
 import { mayChangeNetwork } from '../kernel/privilege.ts'
 import { isWireless } from '../kernel/wireless.ts'
-import { closedTexts, type Opening } from '../plan/firewall.ts'
+import { canBeNamed, closedTexts, openedFirewall, zoneBetween, type Opening } from '../plan/firewall.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { ownBridgeGoal, raisedGoal, routedFamilies } from '../plan/goals.ts'
 import { makePlan } from '../plan/planner.ts'
@@ -19,7 +20,7 @@ import { brupRefusal, ownBridgeRefusal } from '../plan/refusals.ts'
 import { withTold } from '../plan/told.ts'
 import { defaultUplink } from '../plan/uplink.ts'
 import { planOutcome, raisedOutcome } from '../report/outcome.ts'
-import { findLink, type NetworkState } from '../state.ts'
+import { findLink, type Firewall, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
 import { prepareChecks, refuseCheck } from '../transaction/checks.ts'
 import { readJournal, writeJournal, type Journal } from '../transaction/journal.ts'
@@ -84,7 +85,7 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
   const needs = openingFor(wish, id, sides.uplink)
-  const opening = wish.firewall === 'open' ? needs : undefined
+  const opening = wish.firewall === 'warn' ? undefined : needs
   await tellOfFirewall(before, sides, { wish, needs, say: session.say })
   const base = isMove(sides)
     ? raisedGoal(before, { sides, id, mtu: wish.mtu, opening })
@@ -114,8 +115,14 @@ async function tellOfFirewall(
   sides: Sides,
   { wish, needs, say }: { wish: Wish; needs: Opening; say: Session['say'] },
 ): Promise<void> {
-  if (wish.firewall === 'warn' && before.firewall !== undefined)
-    for (const line of closedTexts(before.firewall, needs)) say(line)
+  const { firewall } = before
+  if (firewall !== undefined) sayWhatIsClosed(firewall, { wish, needs, say })
+  const opened = openedFirewall(firewall, needs)
+  const zone = isMove(sides) && opened !== undefined ? zoneBetween(opened, needs) : undefined
+  if (zone !== undefined && !(await zoneForwards(zone)))
+    say(
+      `zone ${zone} of firewalld forwards nothing between its links: firewall-cmd --zone=${zone} --add-forward`,
+    )
   if (!isMove(sides) || !mayChangeNetwork()) return
   const { uplink, bridge } = sides
   const rules = await namingRules(uplink, { isStrict: wish.isFirewallStrict, say })
@@ -130,6 +137,22 @@ async function tellOfFirewall(
     )
   for (const rule of rules)
     say(`once ${uplink} is a port, this rule does not match what comes by it: ${rule}`)
+}
+
+/** Throws (exit 3) where nobody can tell what the guests need, unless that is to be said only. */
+function sayWhatIsClosed(
+  firewall: Firewall,
+  { wish, needs, say }: { wish: Wish; needs: Opening; say: Session['say'] },
+): void {
+  const { problem } = firewall
+  const isToldOnly = wish.firewall === 'warn'
+  const what = `the host's firewall cannot be read: ${problem ?? ''}`
+  const wayOut = `with firewall = "warn" in the configuration, ${wish.bridge} comes without a look at it`
+  if (problem !== undefined && !isToldOnly) throw refusal(what, wayOut)
+  if (problem !== undefined) say(what)
+  if (!isToldOnly && !canBeNamed(wish.bridge) && closedTexts(firewall, needs).length > 0)
+    throw refusal(`the host's firewall takes ${wish.bridge} for a pattern`, 'choose another name')
+  if (isToldOnly) for (const line of closedTexts(firewall, needs)) say(line)
 }
 
 /** Where the firewall cannot be read, that is said, or (exit 3) refused. */

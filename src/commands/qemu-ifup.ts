@@ -2,6 +2,7 @@ import type { HookArgs } from '../args.ts'
 import { bridgeForTap, loadConfig, portWishFor } from '../config.ts'
 import { CommandError, refusal } from '../errors.ts'
 import type { Command, Host } from '../host.ts'
+import { showLinks } from '../kernel/observe.ts'
 import type { PortWish } from '../names.ts'
 import type { Link } from '../state.ts'
 import { runDirOf } from '../transaction/run-dir.ts'
@@ -25,7 +26,10 @@ export const qemuIfup: Command<HookArgs> = {
     const wait = { runDir: runDirOf(host.env), bridge, signal: host.signal }
     let links = await quietLinks(wait)
     for (let round = 1; round <= rounds; round += 1) {
-      await attach(requireTap(links, tap), requireBridge(links, tap, bridge), wish)
+      const [link, master] = [requireTap(links, tap), requireBridge(links, tap, bridge)]
+      // One that was there before is of use as it is.
+      if (link.master === bridge) await attach(link, master, wish)
+      else await orDetached(tap, () => attach(link, master, wish))
       links = await orDetached(tap, () => quietLinks(wait))
       const port = linkNamed(links, tap)
       if (port?.master === bridge) {
@@ -67,8 +71,17 @@ async function orDetached<T>(tap: string, work: () => Promise<T> | T): Promise<T
   try {
     return await work()
   } catch (error) {
-    await applyHook(tap, [{ op: 'link.nomaster', dev: tap }])
+    await detach(tap)
     throw error
+  }
+}
+
+/** A tap that is gone needs nothing more. */
+async function detach(tap: string): Promise<void> {
+  try {
+    await applyHook(tap, [{ op: 'link.nomaster', dev: tap }])
+  } catch (error) {
+    if (linkNamed(await showLinks(), tap)?.master !== undefined) throw error
   }
 }
 

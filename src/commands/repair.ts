@@ -88,6 +88,8 @@ function refuseOther(wish: Wish, { bridge, uplink, told, raised }: Journal, runD
   const link = raised && findLink(raised, bridge)
   if (wish.mtu !== undefined && link !== undefined && link.mtu !== wish.mtu)
     throw refusal(`${bridge} is up with an MTU of ${link.mtu}, not ${wish.mtu}`, down)
+  if (wish.firewall !== undefined && wish.firewall !== told.firewall)
+    throw refusal(`${bridge} is up with firewall = "${told.firewall}", not "${wish.firewall}"`, down)
   if (wish.stp && link?.stp === false) throw refusal(`${bridge} is up without STP`, down)
   if (wish.nat && differs('forwards')) throw refusal(`${bridge} is up with other published ports`, down)
 }

@@ -33,7 +33,8 @@ export interface Wish {
   readonly dhcpRange: DhcpRange | undefined
   readonly guests: readonly KnownGuest[]
   readonly mtu: number | undefined
-  readonly firewall: 'open' | 'warn'
+  /** `undefined`: as it is, or open. */
+  readonly firewall: 'open' | 'warn' | undefined
   /** Refuse where rules name the uplink. */
   readonly isFirewallStrict: boolean
   readonly stp: boolean
@@ -69,7 +70,7 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     dhcpRange: args.dhcpRange ?? configured?.dhcpRange,
     guests: configured?.guests ?? [],
     mtu: configured?.mtu,
-    firewall: configured?.firewall ?? 'open',
+    firewall: configured?.firewall,
     isFirewallStrict: args.isFirewallStrict,
     stp: configured?.stp ?? false,
     portOf: (tap) => portWishFor(tap, bridge, config),
@@ -131,7 +132,7 @@ export const openingFor = (wish: Wish, id: string, uplink: string | undefined): 
 
 /** As the journal keeps them. */
 export const toldTexts = ({ addresses, gateways, nat, forwards, firewall }: Wish): Journal['told'] => ({
-  firewall,
+  firewall: firewall ?? 'open',
   addresses: addresses.map(({ text, prefixLength }) => `${text}/${prefixLength}`),
   gateways: gateways.map(({ text }) => text),
   nat,

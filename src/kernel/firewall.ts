@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { refusal } from '../errors.ts'
+import { messageOf, refusal } from '../errors.ts'
 import type { Family } from '../names.ts'
 import { tableName } from '../nft-names.ts'
 import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
+import { sleep } from './clock.ts'
 import { runFed, type FedResult } from './fed.ts'
 import { readFirewalld } from './firewalld.ts'
 import { hasNft, nft } from './nft.ts'
 import {
+  closedBy,
   iptablesRulesNaming,
-  isClosed,
+  leadsTo,
   parseIptables,
   parseRuleset,
   rulesNaming,
@@ -32,9 +34,17 @@ const folders = ['/usr/sbin', '/sbin', '/usr/bin']
 const programPath = (name: string): string | undefined =>
   folders.map((folder) => `${folder}/${name}`).find(isExecutable)
 
-/** Where there is one variant only, it goes without a suffix. */
-const toolPath = (tool: string, suffix = ''): string | undefined =>
-  programPath(tool + suffix) ?? programPath(tool.replace(/-(?:legacy|nft)$/u, '') + suffix)
+/** Where there is one variant only, it goes without a suffix, and tells which it is. */
+async function toolPath(tool: string, suffix = ''): Promise<string | undefined> {
+  const own = programPath(tool + suffix)
+  if (own !== undefined) return own
+  const [, plain = '', variant = ''] = /^(.+)-(legacy|nft)$/u.exec(tool) ?? []
+  const path = programPath(plain)
+  if (path === undefined) return undefined
+  const { stdout } = await runFed(path, ['--version'], { input: '', seconds })
+  const isThat = stdout.includes('(nf_tables)') === (variant === 'nft')
+  return isThat ? programPath(plain + suffix) : undefined
+}
 
 interface Listing {
   readonly tool: string
@@ -56,28 +66,37 @@ function readSwitch(path: string): string | undefined {
   }
 }
 
+/** The bridge, which may be yet to come. */
+export interface Subject {
+  readonly name: string
+  /** The families of which it shows its frames to the firewall of itself. */
+  readonly filtered: readonly Family[]
+}
+
 /** Throws where nft or iptables does not list what it has. */
-async function readFirewall(bridge: string): Promise<Firewall> {
+async function readFirewall(bridge: Subject): Promise<Firewall> {
   const [listings, firewalld] = await Promise.all([listAll(), readFirewalld()])
   return {
-    bridged: bridgedFamilies(),
+    problem: undefined,
+    bridged: [...new Set([...bridgedFamilies(), ...bridge.filtered])].sort((a, b) => a - b),
     closed: listings.flatMap(closedChains),
-    rules: listings.flatMap(({ tool, chains }) => ownRules(tool, chains, bridge)),
+    rules: listings.flatMap(({ tool, chains }) => ownRules(tool, chains, bridge.name)),
     firewalld,
   }
 }
 
 /** Rules that tell the link from others, each with where it stands. */
 export async function firewallRulesNaming(link: string): Promise<readonly string[]> {
-  const legacy = await Promise.all(([4, 6] as const).map((family) => listIptables(family, 'legacy')))
-  return [
-    ...rulesNaming(link, await listRuleset()),
-    ...legacy.flatMap((listing) =>
-      listing === undefined
-        ? []
-        : iptablesRulesNaming(link, listing.chains).map((rule) => `${listing.tool} ${rule}`),
+  const legacy = await Promise.all(
+    ([4, 6] as const).flatMap((family) =>
+      legacyTables(family).map(async (table) => {
+        const listing = await listIptables(family, 'legacy', table)
+        const rules = iptablesRulesNaming(link, listing?.chains ?? [])
+        return rules.map((rule) => `${programs[family]}-legacy -t ${table} ${rule}`)
+      }),
     ),
-  ]
+  )
+  return [...rulesNaming(link, await listRuleset()), ...legacy.flat()]
 }
 
 /** Whom it lets through is for its zones to say (firewalld.ts). */
@@ -126,29 +145,49 @@ function nftListings(chains: readonly ListedChain[]): readonly Listing[] {
   }))
 }
 
-/** `undefined` where it has nothing, or is not installed: to ask it would make its tables. */
-async function listIptables(family: Family, variant: Variant): Promise<Listing | undefined> {
+/**
+ * `undefined` where it has nothing, or is not installed: to ask it of old would make its tables. One that somebody made with nft
+ * in words that it does not know is not its own.
+ */
+async function listIptables(
+  family: Family,
+  variant: Variant,
+  table = 'filter',
+): Promise<Listing | undefined> {
+  if (variant === 'legacy' && !legacyTables(family).includes(table)) return undefined
   const tool = `${programs[family]}-${variant}`
-  const path = toolPath(tool)
-  if (path === undefined || (variant === 'legacy' && !hasLegacyFilter(family))) return undefined
-  const { ok, stdout, message } = await runFed(path, ['-w', '-S'], { input: '', seconds })
+  const path = await toolPath(tool)
+  if (path === undefined) return undefined
+  const { ok, stdout, stderr, message } = await runFed(path, ['-w', '5', '-t', table, '-S'], {
+    input: '',
+    seconds,
+  })
+  if (!ok && stderr.includes('incompatible')) return undefined
   if (!ok) throw new Error(`${tool}: ${message}`)
   return { tool, families: [family], chains: parseIptables(stdout) }
 }
 
-const hasLegacyFilter = (family: Family): boolean =>
-  (readSwitch(`/proc/net/${family === 4 ? 'ip' : 'ip6'}_tables_names`) ?? '').split('\n').includes('filter')
+const legacyTables = (family: Family): readonly string[] =>
+  (readSwitch(`/proc/net/${family === 4 ? 'ip' : 'ip6'}_tables_names`) ?? '')
+    .split('\n')
+    .filter((name) => name !== '')
+    .sort()
 
 /** Chains in which Docker leaves what it finds, and which it asks first. */
 const dockerUser = 'DOCKER-USER'
 
 function closedChains({ tool, families, chains }: Listing): readonly FirewallChain[] {
   return chains.flatMap((chain) => {
-    const { table, name, hook } = chain
-    if ((hook !== 'forward' && hook !== 'input') || !isClosed(chain, chains)) return []
-    if (tool === 'nft') return [{ tool, name: `${table} ${name}`, hook, families }]
-    const isDocker = hook === 'forward' && chains.some((other) => other.name === dockerUser)
-    return [{ tool, name: isDocker ? dockerUser : name, hook, families }]
+    const { hook } = chain
+    const closed = closedBy(chain, chains)
+    if ((hook !== 'forward' && hook !== 'input') || closed === undefined) return []
+    const docker = chains.find(({ name }) => name === dockerUser)
+    const isDockers = hook === 'forward' && docker !== undefined && leadsTo(dockerUser, chain, chains)
+    const place = isDockers ? docker : chain
+    const by = isDockers ? docker.rules.find(({ always }) => always !== undefined) : closed.by
+    const at = by === undefined ? undefined : (by.handle ?? place.rules.indexOf(by) + 1)
+    const name = tool === 'nft' ? `${place.table} ${place.name}` : place.name
+    return [{ tool, name, hook, families, before: at }]
   })
 }
 
@@ -165,23 +204,48 @@ const ownRules = (tool: string, chains: readonly ListedChain[], bridge: string):
   )
 
 /** The lines for nft, or for an iptables-restore; all or nothing. Does not throw when it refuses. */
-export function loadRules(
+export async function loadRules(
   tool: string,
   lines: readonly string[],
   onSpawn: (child: ProcessId) => void,
 ): Promise<FedResult> {
-  if (tool === 'nft') return nft(['-f', '-'], { input: `${lines.join('\n')}\n`, onSpawn })
-  const path = toolPath(tool, '-restore')
+  if (tool === 'nft') {
+    const input = `${(await withHandlesOfNow(lines)).join('\n')}\n`
+    return nft(['-f', '-'], { input, onSpawn })
+  }
+  const path = await toolPath(tool, '-restore')
   if (path === undefined) throw refusal(`${tool}-restore cannot be run`, 'install iptables')
   const input = ['*filter', ...lines, 'COMMIT', ''].join('\n')
-  return runFed(path, ['-w', '--noflush'], { input, seconds, onSpawn })
+  return runFed(path, ['-w', '5', '--noflush'], { input, seconds, onSpawn })
 }
 
+/** What goes is told by its comment: where somebody loaded his rules anew, a handle may be that of another rule, and ours gone. */
+async function withHandlesOfNow(lines: readonly string[]): Promise<readonly string[]> {
+  const deletion = /^delete rule (\S+ \S+) (\S+) handle \d+ # (".*")$/u
+  if (!lines.some((line) => deletion.test(line))) return lines
+  const { chains } = await listRuleset()
+  return lines.flatMap((line) => {
+    const [, table, name, comment] = deletion.exec(line) ?? []
+    if (comment === undefined) return [line]
+    const chain = chains.find((each) => each.table === table && each.name === name)
+    const rule = chain?.rules.find(({ text }) => text.includes(comment))
+    return rule === undefined ? [] : [`delete rule ${table ?? ''} ${name ?? ''} handle ${rule.handle ?? 0}`]
+  })
+}
+
+/** How often is asked that does not answer: somebody may hold its lock, or write its rules anew. */
+const asks = 3
+
 /** A firewall that cannot be read is no reason to leave the network half-way: that is decided by who compares. */
-export async function tryFirewall(bridge: string): Promise<Firewall | undefined> {
-  try {
-    return await readFirewall(bridge)
-  } catch {
-    return undefined
+export async function lookAtFirewall(bridge: Subject): Promise<Firewall> {
+  let problem = ''
+  for (let i = 0; i < asks; i += 1) {
+    try {
+      return await readFirewall(bridge)
+    } catch (error) {
+      problem = messageOf(error)
+      await sleep(200)
+    }
   }
+  return { problem, bridged: [], closed: [], rules: [], firewalld: undefined }
 }

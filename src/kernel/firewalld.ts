@@ -30,6 +30,15 @@ export async function readFirewalld(): Promise<Firewalld | undefined> {
   return { zones: parseZones(zones), defaultZone: defaultZone.trim() }
 }
 
+/** Whether links of the zone may exchange packets; older versions do not know of that, and keep them apart. */
+export async function zoneForwards(zone: string): Promise<boolean> {
+  try {
+    return (await ask([`--zone=${zone}`, '--query-forward'])).trim() === 'yes'
+  } catch {
+    return false
+  }
+}
+
 /** A zone and below it, indented, its interfaces and sources. */
 function parseZones(listing: string): readonly ZonedLink[] {
   let zone = ''

@@ -1,10 +1,10 @@
 import { CommandError, messageOf } from '../errors.ts'
 import type { Family } from '../names.ts'
-import type { Link, NetworkState, Route, Routing } from '../state.ts'
+import { findLink, type Link, type NetworkState, type Route, type Routing } from '../state.ts'
 import { bootSeconds } from './clock.ts'
 import { dnsmasqOf } from './dnsmasq.ts'
 import { withPortEntries } from './bridge.ts'
-import { tryFirewall } from './firewall.ts'
+import { lookAtFirewall } from './firewall.ts'
 import { ipBatch } from './ip.ts'
 import { parseAddress, parseLink, parseNeighbour, parseNexthop, parseRoute } from './parse.ts'
 import { listChains } from './nft.ts'
@@ -77,7 +77,9 @@ async function look(sysctlsOf: readonly string[]): Promise<NetworkState> {
 
 /** The same, with what the host's firewall has for the guests of the bridge: that takes a moment where it has many rules. */
 export async function withFirewall(state: NetworkState, bridge: string): Promise<NetworkState> {
-  return mayChangeNetwork() ? { ...state, firewall: await tryFirewall(bridge) } : state
+  if (!mayChangeNetwork()) return state
+  const filtered = findLink(state, bridge)?.filtered ?? []
+  return { ...state, firewall: await lookAtFirewall({ name: bridge, filtered }) }
 }
 
 /** The same, with what a bridge without an uplink has for its guests. */

@@ -78,7 +78,8 @@ function nftVerdict(text: string): Verdict | undefined {
       '',
     )
     .trim()
-  if (/^(?:drop|reject(?: with .+)?)$/u.test(bare)) return { kind: 'drop' }
+  const [, conditions = '', ends] = /^(.*?) ?(drop|reject(?: with .+)?)?$/u.exec(bare) ?? []
+  if (ends !== undefined) return isBroad(conditions, broadNft) ? { kind: 'drop' } : undefined
   if (bare === 'accept' || bare === 'return') return { kind: bare }
   const [, kind, chain] = /^(jump|goto) (\S+)$/u.exec(bare) ?? []
   return chain === undefined ? undefined : { kind: kind === 'jump' ? 'jump' : 'goto', chain }
@@ -86,22 +87,30 @@ function nftVerdict(text: string): Verdict | undefined {
 
 const hooksByName: Readonly<Record<string, string>> = { INPUT: 'input', FORWARD: 'forward', OUTPUT: 'output' }
 
-/** Of `iptables -S`, that is, of the table `filter`. */
+/** Of `iptables -S`, that is, of one table. */
 export function parseIptables(listing: string): readonly ListedChain[] {
   const lines = listing.split('\n')
+  const rules = new Map<string, ListedRule[]>()
+  for (const line of lines) {
+    const [, name, text] = /^-A (\S+) (.*)$/u.exec(line) ?? []
+    if (name === undefined || text === undefined) continue
+    const list = rules.get(name) ?? []
+    list.push({ text, handle: undefined, always: iptablesVerdict(text) })
+    rules.set(name, list)
+  }
   return lines.flatMap((line) => {
     const [, , name, policy] = /^-(P|N) (\S+)(?: (\S+))?$/u.exec(line) ?? []
     if (name === undefined) return []
-    const start = `-A ${name} `
-    const texts = lines.filter((each) => each.startsWith(start)).map((each) => each.slice(start.length))
-    const rules = texts.map((text) => ({ text, handle: undefined, always: iptablesVerdict(text) }))
-    return [{ table: 'filter', name, hook: hooksByName[name], policy: policy?.toLowerCase(), rules }]
+    const own = rules.get(name) ?? []
+    return [{ table: 'filter', name, hook: hooksByName[name], policy: policy?.toLowerCase(), rules: own }]
   })
 }
 
 function iptablesVerdict(text: string): Verdict | undefined {
   const bare = text.replace(/-m comment --comment (?:"[^"]*"|\S+) ?/u, '').replace(/ --reject-with \S+$/u, '')
-  const [, option, target] = /^-([jg]) (\S+)$/u.exec(bare) ?? []
+  const [, conditions = '', option, target] = /^(.*?) ?-([jg]) (\S+)$/u.exec(bare) ?? []
+  const isDrop = target === 'DROP' || target === 'REJECT'
+  if (conditions !== '' && !(isDrop && isBroad(conditions, broadIptables))) return undefined
   switch (target) {
     case undefined:
       return undefined
@@ -117,29 +126,71 @@ function iptablesVerdict(text: string): Verdict | undefined {
   }
 }
 
-/** Whether a base chain ends what none of its rules lets pass. */
-export const isClosed = (chain: ListedChain, all: readonly ListedChain[]): boolean =>
-  (endOf(chain, all, 0) ?? chain.policy) === 'drop'
+/** Conditions that what guests send first fulfils, too, or may. */
+const broadNft = [
+  /\bct state (?:new|\{[^}]*\bnew\b[^}]*\}|!= \S+|[\w,]*\bnew\b[\w,]*)/gu,
+  /\b[io]if(?:name)? != (?:"[^"]*"|\{[^}]*\})/gu,
+  /\bmeta (?:nfproto|l4proto) (?:\{[^}]*\}|\S+)/gu,
+]
+const broadIptables = [
+  /-m (?:conntrack|state) (?:! )?--(?:ct)?state \S*\bNEW\b\S*/gu,
+  /-m (?:conntrack|state) ! --(?:ct)?state \S+/gu,
+  /! -[io] \S+/gu,
+  /-p \S+/gu,
+]
+
+const isBroad = (conditions: string, broad: readonly RegExp[]): boolean =>
+  broad.reduce((rest, condition) => rest.replace(condition, ''), conditions).trim() === ''
+
+export interface Closed {
+  /** The first rule that ends all, or does so in a chain that it leads to; `undefined` where the policy does. */
+  readonly by: ListedRule | undefined
+}
+
+/** Whether a base chain ends what none of its rules lets pass, and where; `undefined` where it does not. */
+export function closedBy(chain: ListedChain, all: readonly ListedChain[]): Closed | undefined {
+  const chains = new Map(all.map((each) => [`${each.table} ${each.name}`, each]))
+  for (const rule of chain.rules) {
+    const end = endOfRule(rule, chain, { chains, depth: 0 })
+    if (end === 'drop' || (end === 'return' && chain.policy === 'drop')) return { by: rule }
+    if (end !== undefined) return undefined
+  }
+  return chain.policy === 'drop' ? { by: undefined } : undefined
+}
+
+interface Search {
+  readonly chains: ReadonlyMap<string, ListedChain>
+  readonly depth: number
+}
 
 /** The kernel lets jumps go no deeper. */
 const deepest = 16
 
-function endOf(
-  chain: ListedChain,
-  all: readonly ListedChain[],
-  depth: number,
-): 'accept' | 'drop' | undefined {
-  for (const { always } of chain.rules) {
-    if (always === undefined) continue
-    if (always.kind === 'return') return undefined
-    if (always.kind === 'accept' || always.kind === 'drop') return always.kind
-    const next = 'chain' in always ? always.chain : ''
-    const target = all.find(({ table, name }) => table === chain.table && name === next)
-    const end = target === undefined || depth > deepest ? undefined : endOf(target, all, depth + 1)
+type End = 'accept' | 'drop' | 'return' | undefined
+
+/** `undefined`: the next rule has its turn. */
+function endOfRule({ always }: ListedRule, { table }: ListedChain, search: Search): End {
+  if (always === undefined) return undefined
+  if (!('chain' in always)) return always.kind
+  const target = search.chains.get(`${table} ${always.chain}`)
+  const end = target === undefined || search.depth > deepest ? undefined : endOfChain(target, search)
+  return end === undefined && always.kind === 'goto' ? 'return' : end
+}
+
+function endOfChain(chain: ListedChain, search: Search): Exclude<End, 'return'> {
+  for (const rule of chain.rules) {
+    const end = endOfRule(rule, chain, { ...search, depth: search.depth + 1 })
+    if (end === 'return') return undefined
     if (end !== undefined) return end
-    if (always.kind === 'goto') return undefined
   }
   return undefined
+}
+
+/** Whether a chain leads to another one in any case, before it ends anything. */
+export function leadsTo(name: string, chain: ListedChain, all: readonly ListedChain[]): boolean {
+  const closing = closedBy(chain, all)?.by
+  const rules = closing === undefined ? chain.rules : chain.rules.slice(0, chain.rules.indexOf(closing))
+  return rules.some(({ always }) => always !== undefined && 'chain' in always && always.chain === name)
 }
 
 /** The rules by which a link is told from others, each with where it stands; they say nothing of it once it is a port. */
@@ -149,12 +200,11 @@ export function rulesNaming(link: string, { chains, sets }: Ruleset): readonly s
     .filter(({ table }) => !/^(?:netdev|bridge|arp) /u.test(table))
     .flatMap(({ table, name, rules }) =>
       rules
-        .filter(({ text }) =>
-          [...text.matchAll(/\b[io]if(?:name)? (?:!= |vmap )?(\{[^}]*\}|@\S+|\S+)/gu)].some(
-            ([, match = '']) =>
-              namesLink(match, link) ||
-              named.some((each) => each.table === table && `@${each.name}` === match),
-          ),
+        .filter(
+          ({ text }) =>
+            /\b[io]if(?:name)?\b/u.test(text) &&
+            (namesLink(text.replace(/ ?comment "[^"]*"/u, ''), link) ||
+              named.some((each) => each.table === table && text.split(' ').includes(`@${each.name}`))),
         )
         .map(({ text }) => `${table} ${name}: ${text}`),
     )

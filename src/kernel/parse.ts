@@ -25,9 +25,16 @@ export const parseLink = (raw: RawLink): Link => ({
   tunType: raw.linkinfo?.info_data?.type,
   stp: (raw.linkinfo?.info_data?.stp_state ?? 0) !== 0,
   defaultVlan: defaultVlanOf(raw),
+  filtered: filteredFamilies(raw),
   port:
     raw.linkinfo?.info_slave_kind === 'bridge' ? parsePort(raw.linkinfo.info_slave_data ?? {}) : undefined,
 })
+
+function filteredFamilies({ linkinfo }: RawLink): readonly Family[] {
+  const data = linkinfo?.info_data
+  const calls = { 4: data?.nf_call_iptables, 6: data?.nf_call_ip6tables }
+  return ([4, 6] as const).filter((family) => (calls[family] ?? 0) !== 0)
+}
 
 const defaultVlanOf = ({ linkinfo }: RawLink): number | undefined => {
   const data = linkinfo?.info_data

@@ -31,6 +31,8 @@ const linkInfo = v.looseObject({
       stp_state: v.fallback(count, undefined),
       vlan_filtering: v.fallback(count, undefined),
       vlan_default_pvid: v.fallback(count, undefined),
+      nf_call_iptables: v.fallback(count, undefined),
+      nf_call_ip6tables: v.fallback(count, undefined),
     }),
   ),
   info_slave_data: v.optional(v.looseObject({ isolated: flag, hairpin: flag, learning: flag, flood: flag })),

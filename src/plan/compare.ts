@@ -85,7 +85,11 @@ function compareLink(actual: Link | undefined, goal: Link | undefined): readonly
   )
 }
 
-const compareTrait = (actual: Link, goal: Link, key: Exclude<keyof Link, 'port'>): readonly Difference[] =>
+const compareTrait = (
+  actual: Link,
+  goal: Link,
+  key: Exclude<keyof Link, 'port' | 'filtered'>,
+): readonly Difference[] =>
   (actual[key] ?? '') === (goal[key] ?? '')
     ? []
     : [`different: link ${actual.name} ${key} is ${show(actual[key])}, should be ${show(goal[key])}`]

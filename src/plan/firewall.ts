@@ -27,6 +27,8 @@ interface Pass {
   readonly family: Family
   readonly hook: FirewallChain['hook']
   readonly nft: string
+  /** Whether an address in it tells the family. */
+  readonly isOfIp: boolean
   readonly iptables: string
 }
 
@@ -89,16 +91,21 @@ function ruleOf(pass: Pass, { tool, name }: FirewallChain, { bridge, id }: Openi
   const comment = `"qemu-tap-hooks ${bridge} ${id} ${pass.role}"`
   const text =
     tool === 'nft'
-      ? `${pass.nft} accept comment ${comment}`
+      ? `${nftMatch(pass, name)} accept comment ${comment}`
       : `${pass.iptables} -m comment --comment ${comment} -j ACCEPT`
   return { tool, chain: name, text, handle: undefined }
 }
+
+/** Only a table of both families needs to be told which one. */
+const nftMatch = ({ nft, isOfIp, family }: Pass, chain: string): string =>
+  isOfIp || !chain.startsWith('inet ') ? nft : `meta nfproto ipv${family} ${nft}`
 
 const bridgedPass = ({ bridge }: Opening, family: Family): Pass => ({
   role: `bridged ${family}`,
   family,
   hook: 'forward',
-  nft: `meta nfproto ipv${family} iifname "${bridge}" oifname "${bridge}"`,
+  nft: `iifname "${bridge}" oifname "${bridge}"`,
+  isOfIp: false,
   iptables: `-i ${bridge} -o ${bridge} -m physdev --physdev-is-bridged`,
 })
 
@@ -109,12 +116,14 @@ function routedPasses({ bridge, isPublishing }: Opening, cidr: Cidr): readonly P
   const back = (role: string, nft: string, state: string): Pass => ({
     ...{ role: `${role} ${subnet}`, family, hook: 'forward' },
     nft: `iifname != "${bridge}" oifname "${bridge}" ${ip} daddr ${subnet} ${nft}`,
+    isOfIp: true,
     iptables: `-d ${subnet} ! -i ${bridge} -o ${bridge} -m conntrack --ctstate ${state}`,
   })
   return [
     {
       ...{ role: `out ${subnet}`, family, hook: 'forward' },
       nft: `iifname "${bridge}" oifname != "${bridge}" ${ip} saddr ${subnet}`,
+      isOfIp: true,
       iptables: `-s ${subnet} -i ${bridge} ! -o ${bridge}`,
     },
     back('back', 'ct state established,related', 'RELATED,ESTABLISHED'),
@@ -133,14 +142,16 @@ function servedPasses({ bridge }: Opening, { family }: Cidr): readonly Pass[] {
     role: `served ${family} ${protocol} ${port}`,
     family,
     hook: 'input',
-    nft: `meta nfproto ipv${family} iifname "${bridge}" ${protocol} dport ${port}`,
+    nft: `iifname "${bridge}" ${protocol} dport ${port}`,
+    isOfIp: false,
     iptables: `-i ${bridge} -p ${protocol} -m ${protocol} --dport ${port}`,
   }))
 }
 
 /** Tools list a rule in other words than it was given. */
-const ruleId = ({ tool, chain, text }: FirewallRule): string =>
-  `${tool} ${chain} ${/"qemu-tap-hooks [^"]*"/u.exec(text)?.[0] ?? text}`
+const ruleId = ({ tool, chain, text }: FirewallRule): string => `${tool} ${chain} ${commentOf(text)}`
+
+const commentOf = (text: string): string => /"qemu-tap-hooks [^"]*"/u.exec(text)?.[0] ?? text
 
 /** What is missing and can be had: a chain that is not closed, or gone, needs no rule of ours. */
 function difference(
@@ -158,20 +169,44 @@ function difference(
   }
 }
 
-/** Guests have their way as soon as they can come, and until the last of them has gone. What goes to the head last is first. */
+/** Guests have their way as soon as they can come, and until the last of them has gone. */
 export function convergeFirewall(from: Firewall | undefined, to: Firewall | undefined, sides: Sides): Share {
   if (from === undefined || to === undefined) return { first: [], last: [] }
   const { missing, tooMuch } = difference(from, to)
   const tools = [...new Set([...missing, ...tooMuch].map(({ tool }) => tool))]
   const zones = zoneSteps(from, to, sides.finalName ?? sides.bridge)
   return {
-    first: [
-      ...zones.first,
-      ...tools.flatMap((tool) => load(tool, linesOf(missing, tool, insertion).toReversed())),
-    ],
-    last: [...tools.flatMap((tool) => load(tool, linesOf(tooMuch, tool, deletion))), ...zones.last],
+    first: [...zones.first, ...tools.flatMap((tool) => load(tool, insertions(from, missing, tool)))],
+    last: [...tools.flatMap((tool) => load(tool, deletions(tooMuch, tool))), ...zones.last],
   }
 }
+
+const load = (tool: string, lines: readonly string[]): Share['first'] =>
+  lines.length === 0 ? [] : [{ op: 'firewall.load', tool, lines }]
+
+/** In front of what ends them, and behind what its owner ends before; each goes before those that went there already. */
+function insertions({ closed }: Firewall, rules: readonly FirewallRule[], tool: string): readonly string[] {
+  return closed
+    .filter((chain) => chain.tool === tool)
+    .flatMap(({ name, before }) => {
+      const texts = rules.filter((rule) => rule.tool === tool && rule.chain === name).map(({ text }) => text)
+      if (tool !== 'nft')
+        return before === undefined
+          ? texts.map((text) => `-A ${name} ${text}`)
+          : texts.toReversed().map((text) => `-I ${name} ${before} ${text}`)
+      return before === undefined
+        ? texts.map((text) => `add rule ${name} ${text}`)
+        : texts.map((text) => `insert rule ${name} position ${before} ${text}`)
+    })
+}
+
+/** The comment behind nft's is by what the rule is told when it goes (withHandlesOfNow()). */
+const deletions = (rules: readonly FirewallRule[], tool: string): readonly string[] =>
+  rules
+    .filter((rule) => rule.tool === tool)
+    .map(({ chain, text, handle = 0 }) =>
+      tool === 'nft' ? `delete rule ${chain} handle ${handle} # ${commentOf(text)}` : `-D ${chain} ${text}`,
+    )
 
 function zoneSteps(from: Firewall, to: Firewall, dev: string): Share {
   const [was, is] = [zoneOf(from.firewalld, dev), zoneOf(to.firewalld, dev)]
@@ -180,27 +215,14 @@ function zoneSteps(from: Firewall, to: Firewall, dev: string): Share {
   return { first: [], last: was === undefined ? [] : [{ op: 'zone.leave', zone: was, dev }] }
 }
 
-const load = (tool: string, lines: readonly string[]): Share['first'] =>
-  lines.length === 0 ? [] : [{ op: 'firewall.load', tool, lines }]
-
-const linesOf = (
-  rules: readonly FirewallRule[],
-  tool: string,
-  line: (rule: FirewallRule) => string,
-): readonly string[] => rules.filter((rule) => rule.tool === tool).map(line)
-
-const insertion = ({ tool, chain, text }: FirewallRule): string =>
-  tool === 'nft' ? `insert rule ${chain} ${text}` : `-I ${chain} 1 ${text}`
-
-const deletion = ({ tool, chain, text, handle = 0 }: FirewallRule): string =>
-  tool === 'nft' ? `delete rule ${chain} handle ${handle}` : `-D ${chain} ${text}`
-
 export function compareFirewall(
   actual: Firewall | undefined,
   goal: Firewall | undefined,
   sides: Sides,
 ): readonly Difference[] {
   if (actual === undefined || goal === undefined) return []
+  if (actual.problem !== undefined)
+    return goal.problem === undefined ? [`unknown: the host's firewall: ${actual.problem}`] : []
   const { missing, tooMuch } = difference(actual, goal)
   const text = ({ tool, chain, text: rule }: FirewallRule): string => `${tool} ${chain} ${rule}`
   return [
@@ -215,6 +237,14 @@ function compareZones(actual: Firewall, goal: Firewall, dev: string): readonly D
   if (actual.firewalld === undefined || goal.firewalld === undefined || is === be) return []
   return [`different: firewalld zone of ${dev} is ${is ?? 'none'}, should be ${be ?? 'none'}`]
 }
+
+/** The zone in which guests are with the uplink, where the kernel shows firewalld what they send. */
+export function zoneBetween({ bridged, firewalld }: Firewall, { bridge }: Opening): string | undefined {
+  return bridged.length === 0 ? undefined : zoneOf(firewalld, bridge)
+}
+
+/** Other characters mean something to one of the tools. */
+export const canBeNamed = (bridge: string): boolean => /^[\w.@-]+$/u.test(bridge)
 
 /** What guests lack where the host's firewall is to stay as it is. */
 export const closedTexts = (firewall: Firewall, opening: Opening): readonly string[] =>

@@ -125,6 +125,7 @@ const newBridge = ({ bridge: name, id, mtu = ethernetMtu, stp }: OwnBridgeOption
   tunType: undefined,
   stp,
   defaultVlan: undefined,
+  filtered: [],
   port: undefined,
 })
 
@@ -154,7 +155,15 @@ function raisedLinks(before: NetworkState, options: RaiseOptions): readonly Link
   const { mac } = port
   const mtu = options.mtu ?? port.mtu
   const own = { name: bridge, index: 0, kind: 'bridge', lower: undefined, alias: markOf(id) }
-  const made: Link = { ...port, ...own, mtu, stp: false, defaultVlan: undefined, port: undefined }
+  const made: Link = {
+    ...port,
+    ...own,
+    mtu,
+    stp: false,
+    defaultVlan: undefined,
+    filtered: [],
+    port: undefined,
+  }
   const raised = existing === undefined ? made : { ...existing, mac, mtu, up: true }
   const others = before.links.filter(({ name }) => name !== bridge)
   return [...others.map((link) => (link === port ? { ...link, master: bridge } : link)), raised]

@@ -15,14 +15,14 @@ export const newPort = ({ defaultVlan }: Pick<Link, 'defaultVlan'>): PortTraits 
 
 export const asksForVlans = ({ pvid, trunk }: PortWish): boolean => pvid !== undefined || trunk.length > 0
 
-/** What it should be; in the VLANs that the bridge gave it where none are asked for. */
-export const wantedPort = (wish: PortWish, is: PortTraits): PortTraits => ({
+/** What it should be; in the VLANs of a port that joins where none are asked for. */
+export const wantedPort = (wish: PortWish, bridge: Pick<Link, 'defaultVlan'>): PortTraits => ({
   isolated: wish.isolated,
   hairpin: wish.hairpin,
   learning: wish.mac === undefined,
   flood: wish.mac === undefined,
   macs: wish.mac === undefined ? [] : [wish.mac],
-  vlans: asksForVlans(wish) ? wantedVlans(wish) : is.vlans,
+  vlans: asksForVlans(wish) ? wantedVlans(wish) : newPort(bridge).vlans,
 })
 
 const wantedVlans = ({ pvid, trunk }: PortWish): readonly PortVlan[] => [

@@ -19,6 +19,7 @@ export const link = (name: string, more: Partial<Link> = {}): Link => ({
   tunType: undefined,
   stp: false,
   defaultVlan: undefined,
+  filtered: [],
   port: undefined,
   ...more,
 })

@@ -65,7 +65,30 @@ const firewalls: readonly [string, string][] = [
   ['a forward chain of nftables that drops', native],
 ]
 
-describe.each(firewalls)('behind %s', (_, script) => {
+const broad = `nft -f - <<'END'
+table inet filter {
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    ct state established,related accept
+    ct state new drop
+  }
+}
+END`
+
+const incompatible = `nft -f - <<'END'
+table ip filter {
+  chain FORWARD {
+    type filter hook forward priority filter; policy drop;
+    ct state vmap { established : accept, related : accept }
+  }
+}
+END`
+
+describe.each([
+  ...firewalls,
+  ['a chain that drops what is new', broad],
+  ['a chain that only looks like one of iptables', incompatible],
+])('behind %s', (_, script) => {
   test('guests on the LAN have a network, and then all is as it was', async () => {
     await inLab(async (lab) => {
       await lines(lab, script)
@@ -167,6 +190,53 @@ describe('what is let through', () => {
     })
   })
 
+  test('is nothing that somebody ended before', async () => {
+    await inLab(async (lab) => {
+      const rules = '-d 203.0.113.9/32 -j DROP'
+      await lines(lab, `${drop('nft')}; iptables-nft -A FORWARD ${rules}; iptables-nft -A FORWARD -j REJECT`)
+      await ok(lab, nat)
+      await ok(lab, 'brup')
+      for (const start of [onNat, onLan]) {
+        const guest = await start(lab)
+        expect(await reached(guest)).toEqual(['fd99::9'])
+        await guest.end()
+      }
+      await ok(lab, 'brdown')
+      await ok(lab, 'brdown br20')
+      expect(await lines(lab, 'iptables-nft -S FORWARD')).toBe(
+        `-P FORWARD DROP\n-A FORWARD ${rules}\n-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n`,
+      )
+    })
+  })
+
+  test('is not what the rules of others are by now', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, native)
+      await ok(lab, 'brup')
+      const other = native.replace(
+        'policy drop;\n    ct',
+        'policy drop; tcp dport 1 accept; tcp dport 2 accept; ct',
+      )
+      await lines(lab, `nft flush ruleset; ${other}`)
+      const before = await lines(lab, 'nft list ruleset')
+      await ok(lab, 'brdown')
+      expect(await lines(lab, 'nft list ruleset')).toBe(before)
+    })
+  })
+
+  test('is asked for by a bridge of which the kernel filters frames by itself', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, drop('nft'))
+      await lines(lab, 'for f in /proc/sys/net/bridge/bridge-nf-call-ip*; do echo 0 >$f; done')
+      await lab.ip('host', 'link add br0 type bridge nf_call_iptables 1')
+      await ok(lab, 'brup')
+      const guest = await onLan(lab)
+      expect(await reached(guest)).toEqual(targets)
+      await guest.end()
+      await ok(lab, 'brdown')
+    })
+  })
+
   test('stays for another bridge', async () => {
     await inLab(async (lab) => {
       await lines(lab, drop('nft'))
@@ -206,6 +276,70 @@ test('a real guest on the LAN has a network, and the ruleset is then byte for by
   })
 })
 
+describe('a firewall that cannot be read', () => {
+  /** A command whose iptables lists nothing. */
+  const blind = async (lab: Lab, line: string): Promise<{ exit: number; stdout: string; stderr: string }> => {
+    const path = `${lab.dir}/xtables`
+    await lab.ok('host', [
+      'sh',
+      '-c',
+      `printf '#!/bin/sh\\necho broken >&2; exit 1\\n' >${path}; chmod +x ${path}`,
+    ])
+    const mount = `mount --bind ${path} "$(readlink -f /usr/sbin/iptables-nft)"; exec "$@"`
+    const [name, ...args] = line.split(' ')
+    return lab.run('host', ['unshare', '--mount', 'sh', '-ec', mount, 'sh', bin(name as 'brup'), ...args])
+  }
+
+  test('is a reason to refuse, and only said where the configuration only warns', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, drop('nft'))
+      const what = "the host's firewall cannot be read: iptables-nft: broken"
+      const before = await whole(lab)
+      const refused = await blind(lab, 'brup')
+      expect([refused.exit, refused.stderr]).toEqual([
+        3,
+        expect.stringContaining(`brup: ${what} (with firewall = "warn" `),
+      ])
+      expect(diffSnapshots(before, await whole(lab))).toEqual([])
+      const file = '/run/config.toml'
+      await lab.ok('host', ['tee', file], { input: '[[bridge]]\nname = "br0"\nfirewall = "warn"\n' })
+      const raised = await blind(lab, `brup --config ${file}`)
+      expect([raised.exit, raised.stderr]).toEqual([0, `brup: ${what}\n`])
+      expect((await blind(lab, 'brdown')).exit).toBe(0)
+      expect(diffSnapshots(before, await whole(lab))).toEqual([])
+    })
+  })
+
+  test('keeps our rules, and the bridge with them, unless they are to be left', async () => {
+    await inLab(async (lab) => {
+      await lines(lab, drop('nft'))
+      await ok(lab, 'brup')
+      const up = await whole(lab)
+      const refused = await blind(lab, 'brdown')
+      expect([refused.exit, refused.stderr]).toEqual([
+        3,
+        expect.stringContaining('cannot be taken away: iptables-nft: broken'),
+      ])
+      expect(diffSnapshots(up, await whole(lab))).toEqual([])
+      const forced = await blind(lab, 'brdown --force')
+      expect([forced.exit, forced.stderr]).toEqual([
+        0,
+        expect.stringContaining('stays there: iptables-nft: broken'),
+      ])
+      expect(await reachable(lab)).toEqual([])
+    })
+  })
+})
+
+test('a name that a firewall takes for a pattern is refused', async () => {
+  await inLab(async (lab) => {
+    await lines(lab, drop('nft'))
+    await expectEnding(lab, 'brup br+', {
+      says: "brup: the host's firewall takes br+ for a pattern (choose another name)",
+    })
+  })
+})
+
 describe('rules that name the uplink', () => {
   const named = `nft -f - <<'END'
 table inet mine {
@@ -218,11 +352,13 @@ table inet mine {
   }
 }
 END
-iptables-legacy -A INPUT -i eth0 -p tcp --dport 26 -j DROP`
+iptables-legacy -A INPUT -i eth0 -p tcp --dport 26 -j DROP
+iptables-legacy -t mangle -A PREROUTING -i eth0 -j ACCEPT`
   const quoted = [
     'inet mine input: iifname "eth0" tcp dport 23 drop',
     'inet mine input: iifname @lan tcp dport 24 drop',
-    'iptables-legacy -A INPUT -i eth0 -p tcp -m tcp --dport 26 -j DROP',
+    'iptables-legacy -t filter -A INPUT -i eth0 -p tcp -m tcp --dport 26 -j DROP',
+    'iptables-legacy -t mangle -A PREROUTING -i eth0 -j ACCEPT',
   ]
 
   test('are quoted before the switch', async () => {
@@ -241,7 +377,7 @@ iptables-legacy -A INPUT -i eth0 -p tcp --dport 26 -j DROP`
       await expectEnding(lab, 'brup --strict-firewall', {
         says: `brup: the firewall has rules that name eth0, which would not match any more (name br0 in them, or give no --strict-firewall)\n${quoted.map((rule) => `  ${rule}`).join('\n')}`,
       })
-      await lines(lab, 'nft delete table inet mine; iptables-legacy -F')
+      await lines(lab, 'nft delete table inet mine; iptables-legacy -F; iptables-legacy -t mangle -F')
       await ok(lab, 'brup --strict-firewall')
       await ok(lab, 'brdown')
     })

@@ -138,6 +138,25 @@ describe('what cannot be had is refused by name', () => {
   })
 })
 
+test('a hook that fails on the way leaves its tap on no bridge', async () => {
+  await inLab(async (lab) => {
+    await configure(lab, treated)
+    await ok(lab, 'brup', options)
+    await holdTap(lab, 'tap0')
+    const path = `${lab.dir}/bridge`
+    await lab.ok('host', [
+      'sh',
+      '-c',
+      `printf '#!/bin/sh\\necho broken >&2; exit 1\\n' >${path}; chmod +x ${path}`,
+    ])
+    const mount = `mount --bind ${path} "$(readlink -f /usr/sbin/bridge)"; exec "$@"`
+    const words = ['unshare', '--mount', 'sh', '-ec', mount, 'sh', bin('qemu-ifup'), 'tap0']
+    const { exit, stderr } = await lab.run('host', words, options)
+    expect([exit, stderr]).toEqual([1, expect.stringMatching(/^qemu-ifup: .*broken\n$/)])
+    expect((await linkOf(lab, 'tap0'))?.master).toBeUndefined()
+  })
+})
+
 describe('the bridge itself', () => {
   const raised = async (lab: Lab, text: string): Promise<void> => {
     await configure(lab, text)

@@ -93,7 +93,7 @@ test('a full file', () => {
         mtu: undefined,
         stp: false,
         isolated: false,
-        firewall: 'open',
+        firewall: undefined,
         nat: false,
         forwards: [],
         dhcpRange: undefined,

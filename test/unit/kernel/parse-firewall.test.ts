@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 
 import {
+  closedBy,
   iptablesRulesNaming,
-  isClosed,
+  leadsTo,
   parseIptables,
   parseRuleset,
   rulesNaming,
@@ -16,6 +17,11 @@ const listing = `table inet filter { # handle 1
 			     "eth1" }
 	}
 
+	set pairs { # handle 6
+		type ifname . inet_service
+		elements = { "eth0" . 22 }
+	}
+
 	chain input { # handle 1
 		comment "hello"
 		type filter hook input priority filter; policy drop;
@@ -26,6 +32,9 @@ const listing = `table inet filter { # handle 1
 		iifname @lan tcp dport 1-100 accept # handle 12
 		iifname vmap { "eth0" : jump x, "eth1" : jump x, "eth2" : accept } # handle 14
 		iif "lo" oifname "eth*" accept # handle 15
+		iifname . tcp dport { "eth0" . 23 } drop # handle 17
+		iifname . tcp dport @pairs drop # handle 18
+		iifname "eth9" accept comment "eth0" # handle 19
 		iifname "eth01" accept # handle 22
 		log prefix "x " counter drop # handle 16
 	}
@@ -57,7 +66,7 @@ const ruleset = parseRuleset(listing)
 const closedOf = (name: string): boolean => {
   const chain = ruleset.chains.find((each) => each.name === name)
   if (chain === undefined) throw new Error(name)
-  return isClosed(chain, ruleset.chains)
+  return closedBy(chain, ruleset.chains) !== undefined
 }
 
 test('a listing of nft', () => {
@@ -76,6 +85,32 @@ test('a chain is closed by its policy, by a rule without a condition, and by one
   expect(['input', 'forward', 'x', 'ingress'].map(closedOf)).toEqual([true, true, false, false])
 })
 
+test.each([
+  ['ct state new drop', true],
+  ['ct state invalid drop', false],
+  ['ct state { invalid, new } counter reject', true],
+  ['ct state != established drop', true],
+  ['iifname != "docker0" meta l4proto tcp drop', true],
+  ['ip daddr 10.0.0.1 drop', false],
+  ['iifname "eth0" drop', false],
+])('a chain with %j is closed: %s', (rule, is) => {
+  const chain = `table inet f {\n\tchain c { # handle 1\n\t\ttype filter hook forward priority filter; policy accept;\n\t\t${rule} # handle 2\n\t}\n}\n`
+  const { chains } = parseRuleset(chain)
+  expect(chains.map((each) => closedBy(each, chains)?.by?.handle)).toEqual([is ? 2 : undefined])
+})
+
+test('DOCKER-USER counts only where FORWARD leads there before it ends anything', () => {
+  const leads = (lines: string): boolean => {
+    const chains = parseIptables(`-P FORWARD DROP\n-N DOCKER-USER\n${lines}`)
+    const [forward] = chains
+    return forward !== undefined && leadsTo('DOCKER-USER', forward, chains)
+  }
+  expect(leads('-A FORWARD -j DOCKER-USER\n-A FORWARD -j DROP\n')).toBe(true)
+  expect(leads('-A FORWARD -j DROP\n-A FORWARD -j DOCKER-USER\n')).toBe(false)
+  expect(leads('-A FORWARD -i x -j DOCKER-USER\n')).toBe(false)
+  expect(leads('')).toBe(false)
+})
+
 test('the rules that name a link, by itself, in a set, in a map, by a pattern', () => {
   expect(rulesNaming('eth0', ruleset)).toEqual([
     'inet filter input: iifname "eth0" tcp dport 22 accept',
@@ -83,6 +118,8 @@ test('the rules that name a link, by itself, in a set, in a map, by a pattern', 
     'inet filter input: iifname @lan tcp dport 1-100 accept',
     'inet filter input: iifname vmap { "eth0" : jump x, "eth1" : jump x, "eth2" : accept }',
     'inet filter input: iif "lo" oifname "eth*" accept',
+    'inet filter input: iifname . tcp dport { "eth0" . 23 } drop',
+    'inet filter input: iifname . tcp dport @pairs drop',
   ])
   expect(rulesNaming('wan', ruleset)).toEqual([])
 })
@@ -91,7 +128,7 @@ describe('a listing of iptables', () => {
   const closed = (lines: string): boolean => {
     const chains = parseIptables(lines)
     const forward = chains.find(({ hook }) => hook === 'forward')
-    return forward !== undefined && isClosed(forward, chains)
+    return forward !== undefined && closedBy(forward, chains) !== undefined
   }
 
   test.each([
@@ -104,6 +141,10 @@ describe('a listing of iptables', () => {
     ['-P FORWARD ACCEPT\n-N A\n-A FORWARD -j A\n-A FORWARD -j ACCEPT\n-A A -j RETURN\n-A A -j DROP\n', false],
     ['-P FORWARD DROP\n-N A\n-A FORWARD -g A\n-A FORWARD -j ACCEPT\n-A A -i x -j ACCEPT\n', true],
     ['-P FORWARD ACCEPT\n-N A\n-A FORWARD -j A\n-A A -j A\n', false],
+    ['-P FORWARD ACCEPT\n-A FORWARD -m conntrack --ctstate INVALID,NEW -j DROP\n', true],
+    ['-P FORWARD ACCEPT\n-A FORWARD -m conntrack --ctstate INVALID -j DROP\n', false],
+    ['-P FORWARD ACCEPT\n-A FORWARD ! -i docker0 -p tcp -j DROP\n', true],
+    ['-P FORWARD ACCEPT\n-A FORWARD ! -i docker0 -d 10.0.0.1/32 -j DROP\n', false],
   ])('%j', (lines, is) => {
     expect(closed(lines)).toBe(is)
   })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import type { PortWish } from '../../../src/names.ts'
-import { newPort, rejoinSteps, wantedPort } from '../../../src/plan/ports.ts'
+import { rejoinSteps, wantedPort } from '../../../src/plan/ports.ts'
 import { bridgeWords, ipWords, isBridgeStep, isIpStep } from '../../../src/step.ts'
 import { link } from '../../helpers/state.ts'
 
@@ -11,7 +11,7 @@ const filtering = link('br0', { kind: 'bridge', defaultVlan: 1 })
 
 /** A port that joins anew, as what a shell would run. */
 const rejoined = (wish: PortWish, master = bridge): readonly string[] => {
-  const port = wantedPort(wish, newPort(master))
+  const port = wantedPort(wish, master)
   return rejoinSteps(link('tap0', { kind: 'tun', port }), master).map((step) => {
     if (isBridgeStep(step)) return `bridge ${bridgeWords(step).join(' ')}`
     return isIpStep(step) ? `ip ${ipWords(step, 0).join(' ')}` : step.op
