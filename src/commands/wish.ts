@@ -132,9 +132,9 @@ export const openingFor = (wish: Wish, id: string, uplink: string | undefined): 
 
 /** As the journal keeps them. */
 export const toldTexts = ({ addresses, gateways, nat, forwards, firewall }: Wish): Journal['told'] => ({
-  firewall: firewall ?? 'open',
   addresses: addresses.map(({ text, prefixLength }) => `${text}/${prefixLength}`),
   gateways: gateways.map(({ text }) => text),
   nat,
   forwards: forwards.map(({ protocol, port, to }) => `${protocol} ${port} ${endpointText(to)}`),
+  firewall: firewall ?? 'open',
 })
