@@ -58,7 +58,17 @@ export async function runChange(change: Change): Promise<Changed> {
     change.commit(state)
     return { state, steps }
   } catch (error) {
-    throw await takeBack(change, error, steps.length)
+    throw await takeBack(change, causeOf(error, change.signal), steps.length)
+  }
+}
+
+/** A signal that was for all of the terminal may have ended a child of ours before it had a session of its own. */
+function causeOf(error: unknown, signal: AbortSignal): unknown {
+  try {
+    throwIfInterrupted(signal)
+    return error
+  } catch (interruption) {
+    return interruption
   }
 }
 
