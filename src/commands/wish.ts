@@ -1,6 +1,7 @@
 import type { BrupArgs } from '../args.ts'
 import { loadConfig, portWishFor } from '../config.ts'
-import type { CheckCommand, Config } from '../config-schema.ts'
+import type { CheckCommand } from '../config-bridge.ts'
+import type { Config } from '../config-schema.ts'
 import { usageError } from '../errors.ts'
 import type { Host } from '../host.ts'
 import type { Journal } from '../transaction/journal.ts'

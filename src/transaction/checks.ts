@@ -1,4 +1,4 @@
-import type { CheckCommand } from '../config-schema.ts'
+import type { CheckCommand } from '../config-bridge.ts'
 import { CommandError, refusal } from '../errors.ts'
 import { runCheck } from '../kernel/check-command.ts'
 import { isExecutable } from '../kernel/program.ts'
