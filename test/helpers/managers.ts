@@ -104,7 +104,6 @@ export async function firewalld(lab: Lab, zone?: string): Promise<Running> {
 
 /** NetworkManager on a bus of its own, with more lines for its configuration; waits until it has looked at eth0. */
 export async function networkManager(lab: Lab, config = ''): Promise<Running> {
-  await lab.ok('host', ['mount', '-t', 'tmpfs', 'lab', '/var/lib'])
   await startBus(lab)
   const text = `[main]\nplugins=keyfile\ndns=none\nrc-manager=unmanaged\n${config}`
   await lab.ok('host', ['tee', `${dir}/nm.conf`], { input: text })

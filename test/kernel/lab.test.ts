@@ -80,6 +80,14 @@ describe.each(users)('a lab as %s', (user) => {
     })
   })
 
+  test('remembers leases and connections by itself: /var/lib is its own, and the same for all its commands', async () => {
+    await inLab({ asUser }, async (lab) => {
+      await lab.ok('host', ['touch', '/var/lib/dhcp/qemu-tap-hooks-lab'])
+      await lab.ok('host', ['test', '-e', '/var/lib/dhcp/qemu-tap-hooks-lab'])
+      expect(existsSync('/var/lib/dhcp/qemu-tap-hooks-lab')).toBe(false)
+    })
+  })
+
   test('cannot write to the machine’s /etc', async () => {
     await inLab({ asUser }, async (lab) => {
       expect((await lab.run('host', ['touch', '/etc/qemu-tap-hooks-lab'])).exit).toBe(1)

@@ -111,6 +111,8 @@ export function topologyScript(topology: Topology): string {
     // The machine's own: nothing in a lab may write there.
     'mount -n --rbind /etc /etc && mount -n -o remount,bind,ro /etc',
     'if [ -d /etc/qemu-tap-hooks ]; then mount -t tmpfs -o mode=755 lab /etc/qemu-tap-hooks; fi',
+    // Where DHCP clients and network managers remember leases and connections.
+    'mount -n -t tmpfs -o mode=755 lab /var/lib && mkdir /var/lib/dhcp /var/lib/dhcpcd /var/lib/NetworkManager',
     batch(undefined, links(second)),
     ...nodes.map((node) => batch(node, ['link set lo up'])),
     sysctls('router', {
