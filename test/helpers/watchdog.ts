@@ -1,11 +1,11 @@
 import type { Lab } from '../lab/lab.ts'
 
 /**
- * For a shell: prints the pids whose command line, words apart by blanks, fits the pattern `$1`. All of /proc is read, since the children
- * that a process lists lack living ones while others end (proc(5)).
+ * For a shell: prints the pids whose command line, words apart by blanks, fits the pattern `$1`, but not its own, in which the
+ * pattern is. All of /proc is read, since the children that a process lists lack living ones while others end (proc(5)).
  */
 export const processScript = `for dir in /proc/[0-9]*; do
-  line=$(tr '\\0' ' ' <$dir/cmdline) && case $line in $1) echo "\${dir#/proc/}" ;; esac
+  line=$(tr '\\0' ' ' <$dir/cmdline) && case $line in $1) [ "\${dir#/proc/}" = $$ ] || echo "\${dir#/proc/}" ;; esac
 done 2>/dev/null; :`
 
 /** The processes in a lab, as they see each other, whose command line fits a pattern of the shell. */

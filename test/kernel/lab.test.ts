@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 import { describe, expect, test } from 'vitest'
 
+import { processesLike } from '../helpers/watchdog.ts'
 import { ownNamespace, startKeeper } from '../lab/keeper.ts'
 import { openLab, type Lab, type LabOptions } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
@@ -85,6 +86,15 @@ describe.each(users)('a lab as %s', (user) => {
       await lab.ok('host', ['touch', '/var/lib/dhcp/qemu-tap-hooks-lab'])
       await lab.ok('host', ['test', '-e', '/var/lib/dhcp/qemu-tap-hooks-lab'])
       expect(existsSync('/var/lib/dhcp/qemu-tap-hooks-lab')).toBe(false)
+    })
+  })
+
+  test('finds processes by their command line, and not the search itself', async () => {
+    await inLab({ asUser }, async (lab) => {
+      const { pid } = await lab.start('host', ['sleep', '3600'])
+      expect(await processesLike(lab, '*sleep 3600 ')).toHaveLength(1)
+      expect(await processesLike(lab, '*sleep 360*')).toHaveLength(1)
+      process.kill(pid)
     })
   })
 
