@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 import { bin, faultyIp, shot, type Fault, type Faulty } from '../helpers/faults.ts'
 import { inLab, run, until } from '../helpers/tap.ts'
+import { startVethGuest } from '../helpers/veth-guest.ts'
 import { processesLike, watchdogs } from '../helpers/watchdog.ts'
 import { openLab, type Lab } from '../lab/lab.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
@@ -24,9 +25,16 @@ const modes = {
     up: ['brup', 'br20', '--nat', ...network, '--dhcp-range', '192.168.20.50,192.168.20.59'],
     down: ['brdown', 'br20'],
     leastLines: { brup: 6, brdown: 2 },
+    use: giveLease,
   },
 } as const
-type Mode = (typeof modes)[keyof typeof modes]
+interface Mode {
+  readonly up: readonly string[]
+  readonly down: readonly string[]
+  readonly leastLines: Readonly<Record<Name, number>>
+  /** While it is up, some time before anything goes wrong. */
+  readonly use?: (lab: Lab) => Promise<void>
+}
 const names = ['brup', 'brdown'] as const
 type Name = (typeof names)[number]
 
@@ -34,10 +42,20 @@ const lineOf = ({ up, down }: Mode, command: Name): readonly string[] => (comman
 
 const words = ([name = '', ...args]: readonly string[]): readonly string[] => [bin(name), ...args]
 
-/** The network, and how many servers there are. */
+/** To a guest that is gone then. */
+async function giveLease(lab: Lab): Promise<void> {
+  const guest = await startVethGuest(lab, { name: 'guest', bridge: 'br20', addresses: [] })
+  expect((await guest.run('busybox udhcpc -i eth0 -n -q -f -s /bin/true')).exit).toBe(0)
+  await guest.end()
+}
+
+const leasesIn = 'cat /run/qemu-tap-hooks/*/leases-* 2>/dev/null | sort'
+
+/** The network, how many servers there are, and what leases they have given. */
 async function sight(lab: Lab): Promise<string> {
   const servers = await processesLike(lab, 'qemu-tap-hooks-dnsmasq *')
-  return `${await shot(lab)}\n${servers.length} servers`
+  const leases = await lab.ok('host', ['sh', '-c', leasesIn])
+  return `${await shot(lab)}\n${servers.length} servers\n${leases}`
 }
 
 async function openScene(mode: Mode, command: Name): Promise<{ lab: Lab; faulty: Faulty; before: string }> {
@@ -46,8 +64,12 @@ async function openScene(mode: Mode, command: Name): Promise<{ lab: Lab; faulty:
   const closed = 'for t in iptables-nft ip6tables-nft; do $t -P FORWARD DROP; done'
   await lab.ok('host', ['sh', '-ec', closed])
   await lab.ok('host', words(mode.up))
-  if (command === 'brup') await lab.ok('host', words(mode.down))
-  return { lab, faulty: await faultyIp(lab), before: await sight(lab) }
+  await mode.use?.(lab)
+  await lab.ok('host', words(mode.down))
+  if (command === 'brdown') await lab.ok('host', words(mode.up))
+  const before = await sight(lab)
+  expect(before.includes('192.168.20.5')).toBe(mode.use !== undefined)
+  return { lab, faulty: await faultyIp(lab), before }
 }
 
 const most = 60
@@ -81,7 +103,7 @@ async function atEachLine(
   }
 }
 
-const scenes = Object.entries(modes).flatMap(([name, mode]) =>
+const scenes = Object.entries<Mode>(modes).flatMap(([name, mode]) =>
   names.map((command) => ({ name, mode, command })),
 )
 
