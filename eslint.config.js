@@ -28,7 +28,17 @@ const noFolder = (...names) => ({
 const imports = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 
 const basis = ['names', 'errors']
-const values = [...basis, 'state', 'step', 'words', 'protocols', 'nft-names']
+const values = [
+  ...basis,
+  'state',
+  'step',
+  'words',
+  'client-words',
+  'networkd-files',
+  'manager-words',
+  'protocols',
+  'nft-names',
+]
 const border = [
   'names',
   'errors',

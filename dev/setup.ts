@@ -7,7 +7,7 @@ import { hasApt, must } from './guest/apt.ts'
 import { buildInitramfs } from './guest/initramfs.ts'
 import { fetchKernel } from './guest/kernel.ts'
 import { missingTools, staticBusybox } from './guest/tools.ts'
-import { unpackManagers } from './managers.ts'
+import { missingManagers, unpackManagers } from './managers.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const guest = join(root, '.cache/guest')
@@ -83,9 +83,11 @@ function prepareGuest(): void {
 
 /** Network managers, unpacked and not installed. */
 function prepareManagers(): void {
-  if (existsSync(join(managers, 'done'))) return
-  if (!hasApt()) throw new Error('there is no apt-get here to fetch NetworkManager and dhcpcd with')
-  say(`NetworkManager and dhcpcd, for the tests: unpacked into ${relative(root, managers)}, not installed`)
+  const missing = missingManagers(managers)
+  if (missing.length === 0) return
+  const names = missing.join(', ')
+  if (!hasApt()) throw new Error(`there is no apt-get here to fetch ${names} with`)
+  say(`${names}, for the tests: unpacked into ${relative(root, managers)}, not installed`)
   unpackManagers(managers)
 }
 

@@ -2,8 +2,8 @@ import minimist from 'minimist'
 import { usageError } from './errors.ts'
 import { linkName, parseDhcpRange, parseGateway, parseHostCidr } from './names.ts'
 import type { Cidr, DhcpRange, IpAddress, LinkName } from './names.ts'
-import { commandSpecs } from './options.ts'
-import type { CommandName, CommandSpec, OptionSpec } from './options.ts'
+import { commandSpecs, exportKinds } from './options.ts'
+import type { CommandName, CommandSpec, ExportKind, OptionSpec } from './options.ts'
 
 interface CommonArgs {
   readonly bridge: LinkName | undefined
@@ -24,6 +24,7 @@ export interface BrupArgs extends ChangeArgs {
   readonly nat: boolean
   readonly isFirewallStrict: boolean
   readonly dhcpRange: DhcpRange | undefined
+  readonly dhcp: boolean
   readonly addresses: readonly Cidr[]
   /** At most one per family. */
   readonly gateways: readonly IpAddress[]
@@ -32,6 +33,8 @@ export interface BrupArgs extends ChangeArgs {
   readonly trySeconds: number | undefined
   /** Excludes everything that asks for a change. */
   readonly accept: boolean
+  /** Excludes everything that is about a change alone. */
+  readonly exportKind: ExportKind | undefined
 }
 
 export interface BrdownArgs extends ChangeArgs {
@@ -83,7 +86,9 @@ const converters: { readonly [Name in CommandName]: (given: Given) => ArgsByComm
     ...changeArgs(given),
     ...trialArgs(given),
     ...uplinkArgs(given),
+    exportKind: exportKindOf(given),
     dhcpRange: maybe(given.one('dhcp-range'), (text) => parseDhcpRange(text, '--dhcp-range')),
+    dhcp: given.flag('dhcp'),
     addresses: addressesOf(given.all('address')),
     gateways: onePerFamily(given.all('gateway').map((text) => parseGateway(text, '--gateway'))),
     checkGatewaySeconds: maybe(given.one('check-gateway'), (text) => seconds(text, '--check-gateway')),
@@ -102,21 +107,34 @@ function trialArgs(given: Given): Pick<BrupArgs, 'trySeconds' | 'accept'> {
     'no-uplink',
     'nat',
     'dhcp-range',
+    'dhcp',
     'address',
     'gateway',
     'check-gateway',
     'strict-firewall',
     'try',
     'dry-run',
+    'export',
   ]
   const other = others.find((name) => given.all(name).length > 0 || given.flag(name))
   if (accept && other !== undefined) throw usageError(`--accept and --${other} exclude each other`)
   return { accept, trySeconds: maybe(given.one('try'), (text) => seconds(text, '--try', 1)) }
 }
 
+function exportKindOf(given: Given): ExportKind | undefined {
+  const text = given.one('export')
+  if (text === undefined) return undefined
+  const other = ['try', 'check-gateway', 'strict-firewall', 'dry-run'].find((name) => given.flag(name))
+  if (other !== undefined) throw usageError(`--export and --${other} exclude each other`)
+  const kind = exportKinds.find((each) => each === text)
+  if (kind === undefined)
+    throw usageError(`--export ${JSON.stringify(text)} is not known`, `one of ${exportKinds.join(', ')}`)
+  return kind
+}
+
 function uplinkArgs(given: Given): Pick<BrupArgs, 'uplink' | 'hasNoUplink' | 'nat'> {
   const own = ['no-uplink', 'nat'].find((name) => given.flag(name))
-  const other = ['uplink', 'gateway', 'check-gateway'].find((name) => given.flag(name))
+  const other = ['uplink', 'gateway', 'check-gateway', 'dhcp'].find((name) => given.flag(name))
   if (own !== undefined && other !== undefined) throw usageError(`--${own} and --${other} exclude each other`)
   const nat = given.flag('nat')
   return {
@@ -138,7 +156,7 @@ function changeArgs(given: Given): ChangeArgs {
   const [quiet, verbose] = [given.flag('quiet'), given.flag('verbose')]
   if (quiet && verbose) throw usageError('--quiet and --verbose exclude each other')
   const all = given.flag('all')
-  const single = ['uplink', 'no-uplink', 'nat', 'dhcp-range', 'address', 'gateway', 'try', 'accept']
+  const single = ['uplink', 'no-uplink', 'nat', 'dhcp-range', 'dhcp', 'address', 'gateway', 'try', 'accept']
   const other = single.find((name) => given.flag(name))
   if (all && other !== undefined) throw usageError(`--all and --${other} exclude each other`)
   if (all && given.positional !== undefined)

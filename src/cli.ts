@@ -12,14 +12,15 @@ interface Manner {
   readonly json: boolean
   readonly verbose: boolean
   readonly quiet: boolean
-  readonly dryRun: boolean
+  /** What goes to stdout is what was asked for, and not a report. */
+  readonly isAsked: boolean
 }
 
 /** Runs one command to its exit code. All that it throws becomes text, and with `--json` a document. */
 export async function runCommand<Args>(command: Command<Args>, host: Host): Promise<number> {
   const manner = mannerOf(command.name, host.argv)
   const tell = ({ outcome, error, thrown }: Done): void => {
-    if (outcome !== undefined && !manner.json && (!manner.quiet || manner.dryRun)) host.stdout(outcome.text)
+    if (outcome !== undefined && !manner.json && (!manner.quiet || manner.isAsked)) host.stdout(outcome.text)
     if (error === undefined) return
     host.stderr(isHook(command.name) ? oneLine(command.name, error) : lines(command.name, error))
     if (manner.verbose && thrown instanceof Error && !(thrown instanceof CommandError))
@@ -108,7 +109,12 @@ function mannerOf(name: CommandName, argv: readonly string[]): Manner {
   const words = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
   const has = (option: string) =>
     words.includes(`--${option}`) && commandSpecs[name].options.some((spec) => spec.name === option)
-  return { json: has('json'), verbose: has('verbose'), quiet: has('quiet'), dryRun: has('dry-run') }
+  return {
+    json: has('json'),
+    verbose: has('verbose'),
+    quiet: has('quiet'),
+    isAsked: has('dry-run') || words.some((word) => /^--export(?:=|$)/u.test(word)),
+  }
 }
 
 const isHook = (name: CommandName): boolean => commandSpecs[name].positional.required

@@ -18,6 +18,8 @@ export interface BridgeConfig {
   /** Only with NAT. */
   readonly forwards: readonly Forward[]
   readonly dhcpRange: DhcpRange | undefined
+  /** Whether it asks for an IPv4 address, also where its uplink does not. */
+  readonly dhcp: boolean
   readonly guests: readonly KnownGuest[]
   /** In bytes; `undefined`: as the uplink has it, or that of Ethernet. */
   readonly mtu: number | undefined
@@ -98,6 +100,10 @@ export const bridgeTable = v.strictObject({
     about('guests reach the host, and not each other, where no [[tap]] says otherwise', trueOrFalse),
     false,
   ),
+  dhcp: v.optional(
+    about('ask for an IPv4 address on the bridge, also where the uplink has no DHCP client', trueOrFalse),
+    false,
+  ),
   address: v.optional(
     about(
       'addresses for the host on it, instead of what the uplink has',
@@ -162,6 +168,20 @@ export const bridge = v.pipe(
   ),
   v.forward(
     v.check(
+      ({ dhcp, nat, uplink }) => !dhcp || (!nat && uplink !== false),
+      'needs an uplink, behind which the server is (allowed: neither with nat nor with uplink = false)',
+    ),
+    ['dhcp'],
+  ),
+  v.forward(
+    v.check(
+      ({ dhcp, address }) => !dhcp || address.every(({ family }) => family === 6),
+      'excludes an IPv4 address (allowed: IPv6 addresses)',
+    ),
+    ['dhcp'],
+  ),
+  v.forward(
+    v.check(
       ({ nat, forward: list }) => nat || list.length === 0,
       'leads to no guest, since the bridge has no NAT (allowed: with nat = true)',
     ),
@@ -176,6 +196,7 @@ export const bridge = v.pipe(
     checkGatewaySeconds: table.check_gateway,
     forwards: table.forward,
     dhcpRange: table.dhcp_range,
+    dhcp: table.dhcp,
     guests: table.guest,
     mtu: table.mtu,
     stp: table.stp,

@@ -34,6 +34,10 @@ const dhcpRange: OptionSpec = {
   value: 'FIRST,LAST',
   help: 'give guests IPv4 addresses from FIRST to LAST, names, and IPv6 where the bridge has it; not with an uplink',
 }
+const dhcp: OptionSpec = {
+  name: 'dhcp',
+  help: 'ask for an IPv4 address on the bridge, also where the uplink has no DHCP client',
+}
 const address: OptionSpec = {
   name: 'address',
   value: 'CIDR',
@@ -66,6 +70,15 @@ const force: OptionSpec = {
   name: 'force',
   help: 'go on although guests are attached; their taps are detached',
 }
+/** What a bridge can be made permanent for. */
+export const exportKinds = ['networkd', 'netplan', 'networkmanager', 'ifupdown', 'libvirt'] as const
+export type ExportKind = (typeof exportKinds)[number]
+
+const exportFor: OptionSpec = {
+  name: 'export',
+  value: 'KIND',
+  help: `print what makes the bridge permanent, and change nothing; KIND is ${exportKinds.slice(0, -1).join(', ')} or ${exportKinds.at(-1) ?? ''}`,
+}
 const dryRun: OptionSpec = { name: 'dry-run', help: 'print the commands in order and change nothing' }
 const json: OptionSpec = { name: 'json', help: 'print one JSON document to stdout, also on failure' }
 const quiet: OptionSpec = { name: 'quiet', help: 'print errors only' }
@@ -94,12 +107,14 @@ export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = {
         noUplink,
         nat,
         dhcpRange,
+        dhcp,
         address,
         gateway,
         checkGateway,
         strictFirewall,
         tryFor,
         accept,
+        exportFor,
       ],
       ...[dryRun, json, quiet, verbose, config, help, version],
     ],

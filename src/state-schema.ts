@@ -105,6 +105,31 @@ const neighbour = v.object({
   router: v.boolean(),
 })
 
+const client = v.object({
+  name: v.picklist(['dhclient', 'dhcpcd', 'udhcpc']),
+  families: v.array(family),
+  dev: v.string(),
+  path: v.string(),
+  words,
+  env: v.record(v.string(), v.string()),
+  confined: v.boolean(),
+  ended: v.optional(v.boolean()),
+})
+
+const manager = v.object({
+  uplink: v.optional(
+    v.object({
+      managed: v.boolean(),
+      autoconnect: v.boolean(),
+      profile: text,
+      forgotten: v.optional(v.boolean()),
+    }),
+  ),
+  told: text,
+  silent: v.optional(v.boolean()),
+})
+const resolvedLink = v.object({ dev: v.string(), settings: v.record(v.string(), words) })
+
 export const sysctlSchema = v.object({ family, dev: v.string(), key: v.string(), value: v.string() })
 
 const firewall = v.object({
@@ -136,11 +161,22 @@ export const stateSchema = v.pipe(
     nexthops: v.array(nexthop),
     neighbours: v.array(neighbour),
     sysctls: v.array(sysctlSchema),
-    dnsmasq: v.optional(words),
-    firewall: v.optional(firewall),
     routing: v.optional(
       v.object({ chains: v.optional(v.array(chainSet)), problem: text, forwarding: v.array(sysctlSchema) }),
     ),
+    dnsmasq: v.optional(words),
+    firewall: v.optional(firewall),
+    clients: v.optional(v.array(client)),
+    manager: v.optional(manager),
+    networkd: v.optional(
+      v.object({
+        running: v.boolean(),
+        units: v.array(v.object({ name: v.string(), text: v.string() })),
+        managed: v.array(v.object({ dev: v.string(), file: v.string() })),
+      }),
+    ),
+    resolved: v.optional(v.array(resolvedLink)),
+    resolvconf: v.optional(v.array(v.object({ name: v.string(), text: v.string() }))),
   }),
   // An absent key and `undefined` read the same; the type asks for the latter.
   v.transform((state) => state as NetworkState),

@@ -1,4 +1,20 @@
-import type { Address, Neighbour, Nexthop, PortFlags, PortVlan, Route, Rule, Sysctl } from './state.ts'
+import type {
+  Address,
+  DhcpClient,
+  Inherited,
+  ManagedDevice,
+  ManagedLink,
+  Neighbour,
+  Nexthop,
+  PortFlags,
+  PortVlan,
+  ResolvconfRecord,
+  ResolvedLink,
+  Route,
+  Rule,
+  Sysctl,
+  Unit,
+} from './state.ts'
 import { protocolNumber, scopeNumber } from './protocols.ts'
 import { addressWords, neighbourWords, nexthopWords, routeWords, ruleWords } from './words.ts'
 
@@ -34,26 +50,87 @@ export type Step =
       readonly dst: string
       readonly mac: string
     }
+  /** Of those that nobody has answered for yet. */
+  | { readonly op: 'neigh.flush'; readonly dev: string }
   | BridgeStep
   | { readonly op: 'sysctl.set'; readonly sysctl: Sysctl }
   /** Lines for `nft -f`, all or nothing. */
   | { readonly op: 'nft.load'; readonly text: string }
   | { readonly op: 'dnsmasq.start'; readonly bridge: string; readonly words: readonly string[] }
   | { readonly op: 'dnsmasq.stop'; readonly bridge: string }
+  | { readonly op: 'client.start'; readonly client: DhcpClient; readonly inherits: readonly Inherited[] }
+  | { readonly op: 'client.stop'; readonly client: DhcpClient }
+  | ManagerStep
+  | NetworkdStep
+  | ResolvedStep
+  | ResolvconfStep
   /** A zone of firewalld. */
   | { readonly op: 'zone.join'; readonly zone: string; readonly dev: string }
   | { readonly op: 'zone.leave'; readonly zone: string; readonly dev: string }
   /** Lines for nft, or for an iptables-restore about `filter`, all or nothing. */
   | { readonly op: 'firewall.load'; readonly tool: string; readonly lines: readonly string[] }
 
+/** Files for systemd-networkd, and what it makes of them. */
+export interface NetworkdStep {
+  readonly op: 'networkd.units'
+  readonly put: readonly Unit[]
+  /** Their names. */
+  readonly remove: readonly string[]
+  /** Those that are there while it reads its files, and no longer. */
+  readonly passing: readonly Unit[]
+  /** Whether it is to read its files. */
+  readonly reload: boolean
+  /** By which file it goes then, for each link. */
+  readonly awaits: readonly ManagedLink[]
+  /** Those that it must leave alone then. */
+  readonly released: readonly string[]
+}
+
+/** What systemd-resolved is told; no values: it is told that there are none. */
+export type ResolvedStep =
+  | { readonly op: 'dns.set'; readonly dev: string; readonly key: string; readonly values: readonly string[] }
+  | { readonly op: 'dns.revert'; readonly dev: string }
+  /** It is not to lose what it was told of the link while that leaves its bridge; and is told again what it lost. */
+  | { readonly op: 'dns.hold'; readonly dev: string }
+  | ({ readonly op: 'dns.release'; readonly index: number } & ResolvedLink)
+
+export type ResolvconfStep =
+  | { readonly op: 'resolvconf.add'; readonly record: ResolvconfRecord }
+  | { readonly op: 'resolvconf.del'; readonly record: ResolvconfRecord }
+
 /** What `bridge` does, and `ip` cannot. */
 export type BridgeStep =
   | { readonly op: 'vlan.add' | 'vlan.del'; readonly dev: string; readonly vlan: PortVlan }
   | { readonly op: 'fdb.replace' | 'fdb.del'; readonly dev: string; readonly mac: string }
 
+/** What NetworkManager does. */
+export type ManagerStep =
+  /** It reads this in its run-time configuration, or (`undefined`) no more. */
+  | { readonly op: 'nm.tell'; readonly bridge: string; readonly text: string | undefined }
+  | { readonly op: 'nm.release'; readonly dev: string; readonly to: ManagedDevice }
+  | { readonly op: 'nm.forget'; readonly dev: string; readonly to: ManagedDevice }
+  /** It turns IPv6 off and on there; `anew` puts that back. */
+  | {
+      readonly op: 'nm.up'
+      readonly dev: string
+      readonly to: ManagedDevice
+      readonly anew: readonly Step[]
+    }
+
 type OtherOp =
-  'sysctl.set' | 'nft.load' | 'dnsmasq.start' | 'dnsmasq.stop' | 'firewall.load' | 'zone.join' | 'zone.leave'
-export type IpStep = Exclude<Step, BridgeStep | { op: OtherOp }>
+  | 'sysctl.set'
+  | 'nft.load'
+  | 'dnsmasq.start'
+  | 'dnsmasq.stop'
+  | 'client.start'
+  | 'client.stop'
+  | ResolvedStep['op']
+  | ResolvconfStep['op']
+  | 'firewall.load'
+  | 'zone.join'
+  | 'zone.leave'
+  | 'networkd.units'
+export type IpStep = Exclude<Step, BridgeStep | ManagerStep | { op: OtherOp }>
 
 const bridgeOps: ReadonlySet<string> = new Set<BridgeStep['op']>([
   'vlan.add',
@@ -61,19 +138,37 @@ const bridgeOps: ReadonlySet<string> = new Set<BridgeStep['op']>([
   'fdb.replace',
   'fdb.del',
 ])
-const otherOps: ReadonlySet<string> = new Set<OtherOp>([
+const resolvedOps: ReadonlySet<string> = new Set<ResolvedStep['op']>([
+  'dns.set',
+  'dns.revert',
+  'dns.hold',
+  'dns.release',
+])
+
+const otherOps: ReadonlySet<string> = new Set<string>([
   'sysctl.set',
   'nft.load',
   'dnsmasq.start',
   'dnsmasq.stop',
+  'client.start',
+  'client.stop',
+  ...resolvedOps,
+  'resolvconf.add',
+  'resolvconf.del',
   'firewall.load',
   'zone.join',
   'zone.leave',
+  'networkd.units',
 ])
+
+export const isResolvedStep = (step: Step): step is ResolvedStep => resolvedOps.has(step.op)
 
 export const isBridgeStep = (step: Step): step is BridgeStep => bridgeOps.has(step.op)
 
-export const isIpStep = (step: Step): step is IpStep => !otherOps.has(step.op) && !isBridgeStep(step)
+export const isManagerStep = (step: Step): step is ManagerStep => step.op.startsWith('nm.')
+
+export const isIpStep = (step: Step): step is IpStep =>
+  !otherOps.has(step.op) && !isBridgeStep(step) && !isManagerStep(step)
 
 /**
  * The words of one line for `ip -batch`. Lifetimes are given as what is left of them at `now`, in seconds of
@@ -127,6 +222,8 @@ export function ipWords(step: IpStep, now: number): readonly string[] {
     case 'neigh.replace':
     case 'neigh.del':
       return ['neigh', verb(step.op), ...neighbourWords(step.neighbour, step.op === 'neigh.del')]
+    case 'neigh.flush':
+      return ['neigh', 'flush', 'dev', step.dev, 'nud', 'incomplete']
     case 'neigh.seed':
       return ['neigh', 'replace', step.dst, 'lladdr', step.mac, 'dev', step.dev, 'nud', 'stale']
   }

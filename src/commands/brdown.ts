@@ -2,15 +2,20 @@ import type { BrdownArgs } from '../args.ts'
 import { CommandError, refusal } from '../errors.ts'
 import type { Command, Outcome } from '../host.ts'
 import { bootSeconds } from '../kernel/clock.ts'
+import { forgetClientFiles } from '../kernel/dhcp-clients.ts'
+import { isExecutable } from '../kernel/program.ts'
 import { compare } from '../plan/compare.ts'
 import { driftOf, repairGoal, type Left } from '../plan/drift.ts'
+import { clientsBack } from '../plan/dhcp-clients.ts'
 import { closedFirewall } from '../plan/firewall.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { loweredGoal } from '../plan/lowered-goal.ts'
 import { isOurBridge } from '../plan/marks.ts'
 import { makePlan, stepsOf, type Plan } from '../plan/planner.ts'
+import { advertisedAgain } from '../plan/network-manager.ts'
 import { rebase } from '../plan/rebase.ts'
+import { asIfLeased, own4 } from '../plan/told-client.ts'
 import { absentOutcome, loweredOutcome, planOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
@@ -59,6 +64,11 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
       hint: 'end them, or take their taps away with --force',
       differences: guests,
     })
+  if (found.manager?.silent === true && journal.original.manager?.uplink?.managed === true)
+    throw refusal(
+      'NetworkManager does not answer, and is to have the uplink back',
+      'nmcli general status says why; once it is ended, brdown goes on without it',
+    )
   const { runDir } = session
   const left = rulesLeft(found, journal)
   if (left !== undefined && !args.force)
@@ -71,7 +81,7 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
     )
   if (left !== undefined) session.say(`what ${bridge} has in the host's firewall stays there: ${left}`)
   const down = { journal, runDir }
-  if (args.dryRun) return planOutcome(expectedPlan(found, down), sides, bootSeconds())
+  if (args.dryRun) return planOutcome({ plan: expectedPlan(found, down), sides, now: bootSeconds() })
   if (journal.raised === undefined) {
     const steps = stepsOf(expectedPlan(found, down))
     await takeBackPending(runDir, journal, session)
@@ -91,10 +101,17 @@ async function lower(args: LowerArgs, session: Session): Promise<Outcome> {
     },
   })
   forgetDetached(runDir, bridge, ports)
+  forgetClientFiles(bridge)
   for (const guest of guests) session.say(`taken off ${bridge}: ${guest}`)
-  for (const line of [...takenOut(found, sides), ...losses]) session.say(line)
+  for (const line of [...takenOut(found, sides), ...clientsGone(journal), ...losses]) session.say(line)
   return loweredOutcome([...mending, ...steps], sides, losses)
 }
+
+/** Those that nobody can begin again: their programs were removed meanwhile. */
+const clientsGone = ({ original }: Journal): readonly string[] =>
+  (original.clients ?? [])
+    .filter(({ path }) => !isExecutable(path))
+    .map(({ path, dev }) => `${path} is not there any more, and renews no lease of ${dev}`)
 
 /** Why the rules that brup added to the host's firewall cannot be found, if it added any. */
 function rulesLeft({ firewall }: NetworkState, { raised }: Journal): string | undefined {
@@ -113,7 +130,12 @@ function wayDown(now: NetworkState, { journal, runDir }: Down): NetworkState {
   const routing = routingWithout(runDir, journal, now.routing)
   const firewall = closedFirewall(now.firewall, { bridge: sides.bridge, before: original.firewall })
   if (raised === undefined || !isMove(sides)) return { ...original, routing, firewall }
-  return { ...loweredGoal(now, { sides, original, raised, at: bootSeconds() }), routing, firewall }
+  const clients = clientsBack({ original, raised, now, sides })?.filter(({ path }) => isExecutable(path))
+  const isTold = journal.told.dhcp && own4(original, sides.uplink).length === 0
+  const atCommit = isTold ? asIfLeased(raised, now, sides.bridge) : raised
+  const at = bootSeconds()
+  const lowered = loweredGoal(now, { sides, original, raised: atCommit, at })
+  return { ...advertisedAgain(lowered, { original, at }), routing, firewall, clients }
 }
 
 const goalDown = (now: NetworkState, down: Down): NetworkState =>

@@ -6,10 +6,11 @@ import { driftOf, strayPorts, type Left } from '../plan/drift.ts'
 import { statusOutcome } from '../report/status.ts'
 import { detachedTaps } from '../transaction/detached-taps.ts'
 import { isLockHeld } from '../transaction/holder.ts'
-import { leftBy, readJournal, type JournalSight } from '../transaction/journal.ts'
+import { leftBy, readJournal, sidesOf, type JournalSight } from '../transaction/journal.ts'
 import { runDirOf } from '../transaction/run-dir.ts'
 import { trialSecondsLeft } from '../transaction/trial.ts'
 import { observeQuiet } from '../transaction/verify.ts'
+import { ownersOf } from './owners.ts'
 import { bridgeOf } from './wish.ts'
 
 export const brstatus: Command<BrstatusArgs> = {
@@ -29,6 +30,7 @@ export const brstatus: Command<BrstatusArgs> = {
       journal,
       locked,
       drift: left === undefined || locked ? [] : [...driftOf(state, left), ...strayPorts(state, left)],
+      owners: journal.kind === 'usable' ? ownersOf(journal.journal.original, sidesOf(journal.journal)) : [],
       trial: journal.kind === 'usable' ? trialSecondsLeft(journal.journal) : undefined,
       detached: detachedTaps(runDir, bridge, state.links).map(({ name }) => name),
     })

@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { BrupArgs } from '../args.ts'
 import { loadConfig } from '../config.ts'
-import { refusal } from '../errors.ts'
 import type { Command, Host, Outcome } from '../host.ts'
 import { bootId, bootSeconds } from '../kernel/clock.ts'
-import { observe } from '../kernel/observe.ts'
-import { isMove, type Sides } from '../plan/footprint.ts'
-import { ownBridgeGoal, raisedGoal, routedFamilies } from '../plan/goals.ts'
+import type { Sides } from '../plan/footprint.ts'
+import { routedFamilies } from '../plan/goals.ts'
 import { makePlan } from '../plan/planner.ts'
-import { withTold } from '../plan/told.ts'
-import { defaultUplink } from '../plan/uplink.ts'
 import { planOutcome, raisedOutcome } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange } from '../transaction/change.ts'
@@ -21,12 +17,15 @@ import { observeSides } from '../transaction/verify.ts'
 import { beginTrial } from '../transaction/trial.ts'
 import { attachAgain } from './attach.ts'
 import { everyBridge } from './each.ts'
+import { exportBridge } from './export.ts'
 import { tellOfFirewall } from './firewall.ts'
+import { goalOf, uplinkOf } from './goal.ts'
+import { awaitLease, ownersOf } from './owners.ts'
 import { refuse } from './refuse.ts'
 import { repair } from './repair.ts'
 import { inSession, type Session } from './session.ts'
 import { accept, awaitVerdict, refuseOnTrial } from './trial.ts'
-import { bridgeOf, dnsmasqOf, expectWhole, openingFor, toldTexts, wishOf, type Wish } from './wish.ts'
+import { bridgeOf, expectWhole, openingFor, toldTexts, wishOf, type Wish } from './wish.ts'
 
 export const brup: Command<BrupArgs> = {
   name: 'brup',
@@ -35,12 +34,16 @@ export const brup: Command<BrupArgs> = {
   run: async (args, host) => {
     const wish = wishOf(args, loadConfig(args.config, host.env))
     const { bridge } = wish
-    const { dryRun } = args
+    const { dryRun, exportKind } = args
     return inSession(host, {
       ...args,
+      dryRun: dryRun || exportKind !== undefined,
       name: 'brup',
       bridge,
-      work: async (session) => (args.accept ? accept(session, bridge) : raise({ ...wish, dryRun }, session)),
+      work: async (session) => {
+        if (exportKind !== undefined) return exportBridge(wish, session, exportKind)
+        return args.accept ? accept(session, bridge) : raise({ ...wish, dryRun }, session)
+      },
       afterwards: async (outcome, session) => awaitVerdict(host, session, { bridge, outcome }),
     })
   },
@@ -64,17 +67,19 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
   expectWhole(wish)
   const sides: Sides = { uplink: await uplinkOf(wish), bridge }
   const before = await observeSides(sides)
-  refuse(before, sides, wish)
+  await refuse(before, sides, wish)
   refuseCheck(wish.check)
   const id = randomBytes(5).toString('hex')
   const needs = openingFor(wish, id, sides.uplink)
-  const opening = wish.firewall === 'warn' ? undefined : needs
   await tellOfFirewall(before, sides, { wish, needs, say: session.say })
-  const base = isMove(sides)
-    ? raisedGoal(before, { sides, id, mtu: wish.mtu, opening })
-    : ownBridgeGoal(before, { ...wish, id, dnsmasq: dnsmasqOf(wish, runDir), opening })
-  const goal = withTold(base, bridge, wish)
-  if (wish.dryRun) return planOutcome(makePlan(before, goal, sides), sides, bootSeconds())
+  const goal = await goalOf(before, { wish, sides, id, runDir })
+  if (wish.dryRun)
+    return planOutcome({
+      plan: makePlan(before, goal, sides),
+      sides,
+      now: bootSeconds(),
+      owners: ownersOf(before, sides),
+    })
   const journal = newJournal(wish, { runDir, before, sides, id })
   const check = await prepareChecks(wish, { ...session, goal, sides })
   const { steps } = await runChange({
@@ -88,17 +93,9 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
       else beginTrial(runDir, journal, { seconds: trySeconds, raised })
     },
   })
+  if (wish.dhcp) await awaitLease(sides, session)
   await attachAgain(session, bridge, wish)
   return raisedOutcome(steps, { ...sides, nat: wish.nat })
-}
-
-async function uplinkOf({ uplink }: Wish): Promise<string | undefined> {
-  if (uplink === false) return undefined
-  return uplink ?? defaultUplink(await observe([])) ?? missingUplink()
-}
-
-const missingUplink = (): never => {
-  throw refusal('no uplink found: there is no default route', 'give --uplink IF, or --no-uplink')
 }
 
 function newJournal(

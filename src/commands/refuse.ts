@@ -6,11 +6,22 @@ import { isWireless } from '../kernel/wireless.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { brupRefusal, ownBridgeRefusal } from '../plan/refusals.ts'
 import { findLink, type NetworkState } from '../state.ts'
-import { refuseOwner } from './owner.ts'
+import { refuseOwner } from './refuse-owner.ts'
 import { leastIpv6Mtu, type Wish } from './wish.ts'
 
 /** Throws (exit 3) what stands against raising the bridge. */
-export function refuse(before: NetworkState, sides: Sides, wish: Wish): void {
+export async function refuse(before: NetworkState, sides: Sides, wish: Wish): Promise<void> {
+  refuseUnfit(before, sides, wish)
+  if (isMove(sides))
+    await refuseOwner(
+      before,
+      sides,
+      wish.addresses.map(({ family }) => family),
+    )
+}
+
+/** The same, whoever manages the uplink. */
+export function refuseUnfit(before: NetworkState, sides: Sides, wish: Wish): void {
   const reason = isMove(sides)
     ? brupRefusal(before, sides)
     : ownBridgeRefusal(before, sides.bridge, wish.addresses)
@@ -23,7 +34,6 @@ export function refuse(before: NetworkState, sides: Sides, wish: Wish): void {
   refuseMtu(before, uplink, wish)
   if (isWireless(uplink))
     throw refusal(`${uplink} is Wi-Fi, which cannot be a port of a bridge`, 'use a wired uplink')
-  refuseOwner(before, uplink)
 }
 
 /** The host would send what its uplink cannot. */

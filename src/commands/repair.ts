@@ -6,13 +6,14 @@ import { parseHostCidr } from '../names.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
 import { liftSteps, planWithLift } from '../plan/lift.ts'
 import { isOurBridge } from '../plan/marks.ts'
+import { asksFor4 } from '../plan/told-client.ts'
 import { planOutcome, raisedOutcome, reachText } from '../report/outcome.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import { runChange, type Changed } from '../transaction/change.ts'
 import { asOfNow, leftBy, sidesOf, writeJournal, type Journal } from '../transaction/journal.ts'
 import { observeQuiet } from '../transaction/verify.ts'
 import { attachAgain } from './attach.ts'
-import { refuseOwner } from './owner.ts'
+import { refuseOwner } from './refuse-owner.ts'
 import type { Session } from './session.ts'
 import { dnsmasqOf, toldTexts, type Wish } from './wish.ts'
 
@@ -33,9 +34,13 @@ export async function repair(
     if (!wish.dryRun) await attachAgain(session, sides.bridge, wish)
     return raisedOutcome([], { ...sides, nat })
   }
-  if (isMove(sides)) refuseOwner(before, sides.uplink)
+  if (isMove(sides)) await refuseOwner(before, sides)
   if (wish.dryRun)
-    return planOutcome(planWithLift(before, repairGoal(before, left), sides), sides, bootSeconds())
+    return planOutcome({
+      plan: planWithLift(before, repairGoal(before, left), sides),
+      sides,
+      now: bootSeconds(),
+    })
   const { steps } = await mend(session, { command: 'brup', journal, left, before })
   for (const line of drift) session.say(`repaired: ${line}`)
   await attachAgain(session, sides.bridge, wish)
@@ -68,7 +73,8 @@ export async function mend(session: Session, { command, journal, left, before }:
   })
 }
 
-function refuseOther(wish: Wish, { bridge, uplink, told, raised }: Journal, runDir: string): void {
+/** Throws (exit 3) where the bridge is up in another way than is asked for. */
+export function refuseOther(wish: Wish, { bridge, uplink, told, raised }: Journal, runDir: string): void {
   const down = `run brdown ${bridge} first`
   const wanted = wish.uplink === false ? undefined : (wish.uplink ?? uplink?.name)
   const texts = toldTexts(wish)
@@ -90,12 +96,14 @@ function refuseOther(wish: Wish, { bridge, uplink, told, raised }: Journal, runD
     throw refusal(`${bridge} is up with an MTU of ${link.mtu}, not ${wish.mtu}`, down)
   if (wish.firewall !== undefined && wish.firewall !== told.firewall)
     throw refusal(`${bridge} is up with firewall = "${told.firewall}", not "${wish.firewall}"`, down)
+  if (wish.dhcp && !told.dhcp && !asksFor4(raised, bridge))
+    throw refusal(`${bridge} is up without DHCP`, down)
   if (wish.stp && link?.stp === false) throw refusal(`${bridge} is up without STP`, down)
   if (wish.nat && differs('forwards')) throw refusal(`${bridge} is up with other published ports`, down)
 }
 
 /** What somebody else put in the place of ours is theirs. */
-function refuseStrangers(state: NetworkState, journal: Journal, { uplink, bridge }: Sides): void {
+export function refuseStrangers(state: NetworkState, journal: Journal, { uplink, bridge }: Sides): void {
   const down = `brdown ${bridge} puts back what can be`
   const port = findLink(state, uplink)
   if (uplink !== undefined && port === undefined)

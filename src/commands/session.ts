@@ -1,5 +1,6 @@
 import { refusal } from '../errors.ts'
 import type { Host } from '../host.ts'
+import { joinInit } from '../kernel/cgroup.ts'
 import { bootSeconds } from '../kernel/clock.ts'
 import { ipPath } from '../kernel/ip.ts'
 import { mayChangeNetwork } from '../kernel/privilege.ts'
@@ -21,6 +22,7 @@ export interface Session {
   readonly show: (steps: readonly Step[]) => void
   /** A watchdog that takes the change back should this process die in the middle of it. */
   readonly watchdog: Watchdog
+  /** To be called before the first change: what this leaves running is not ended with its caller, and the watchdog watches. */
   readonly guard: Watchdog['start']
   readonly isQuiet: boolean
 }
@@ -48,7 +50,10 @@ export async function inSession<T>(host: Host, options: SessionOptions<T>): Prom
   const tools = { runDir, signal: host.signal, isQuiet: options.quiet, ...voices(host, options) }
   const { say } = tools
   const watchdog = watchdogFor({ program: host.program, runDir, bridge, say })
-  const guard = watchdog.start
+  const guard = (): Promise<void> => {
+    joinInit()
+    return watchdog.start()
+  }
   const sessionWith = (journal: Journal | undefined): Session => ({ ...tools, watchdog, guard, journal })
   if (dryRun) return work(sessionWith(await settledJournal(runDir, bridge)))
   const onWait = (pid: number): void => {

@@ -32,6 +32,8 @@ export interface Wish {
   readonly nat: boolean
   readonly forwards: readonly Forward[]
   readonly dhcpRange: DhcpRange | undefined
+  /** It asks for an IPv4 address, also where its uplink does not. */
+  readonly dhcp: boolean
   readonly guests: readonly KnownGuest[]
   readonly mtu: number | undefined
   /** `undefined`: as it is, or open. */
@@ -58,6 +60,7 @@ const defaultCheckSeconds = 5
 export function wishOf(args: BrupArgs, config: Config): Wish {
   const bridge = args.bridge ?? config.defaultBridge
   const configured = config.bridges.find(({ name }) => name === bridge)
+  const isTold4 = args.addresses.some(({ family }) => family === 4)
   const nat = args.nat || (configured?.nat === true && !args.hasNoUplink)
   if (nat && args.uplink !== undefined)
     throw usageError(`${bridge} has NAT, and so no uplink`, 'give no --uplink')
@@ -69,6 +72,7 @@ export function wishOf(args: BrupArgs, config: Config): Wish {
     nat,
     forwards: nat ? (configured?.forwards ?? []) : [],
     dhcpRange: args.dhcpRange ?? configured?.dhcpRange,
+    dhcp: args.dhcp || (configured?.dhcp === true && !isTold4 && !args.hasNoUplink && !nat),
     guests: configured?.guests ?? [],
     mtu: configured?.mtu,
     firewall: configured?.firewall,
@@ -96,6 +100,10 @@ export function expectWhole(wish: Wish): void {
     )
   if (wish.mtu !== undefined && wish.mtu < leastIpv6Mtu && addresses.some(({ family }) => family === 6))
     throw usageError(`${bridge}: IPv6 needs an MTU of ${leastIpv6Mtu} or more`, 'change mtu')
+  if (wish.dhcp && uplink === false)
+    throw usageError(`${bridge} has no uplink, and so no DHCP server`, 'give --uplink IF, or no --dhcp')
+  if (wish.dhcp && [...addresses, ...gateways].some(({ family }) => family === 4))
+    throw usageError(`${bridge} is to ask for its IPv4 address and to have one`, 'give --dhcp or --address')
   if (nat && addresses.length === 0)
     throw usageError(`${bridge} has no address, and so no subnet for NAT`, 'give --address CIDR')
   if (dhcpRange !== undefined && uplink !== false)
@@ -132,10 +140,11 @@ export const openingFor = (wish: Wish, id: string, uplink: string | undefined): 
 })
 
 /** As the journal keeps them. */
-export const toldTexts = ({ addresses, gateways, nat, forwards, firewall }: Wish): Journal['told'] => ({
+export const toldTexts = ({ addresses, gateways, nat, forwards, firewall, dhcp }: Wish): Journal['told'] => ({
   addresses: addresses.map(({ text, prefixLength }) => `${text}/${prefixLength}`),
   gateways: gateways.map(({ text }) => text),
   nat,
+  dhcp,
   forwards: forwards.map(({ protocol, port, to }) => `${protocol} ${port} ${endpointText(to)}`),
   firewall: firewall ?? 'open',
 })

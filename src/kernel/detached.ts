@@ -1,5 +1,6 @@
 import { execa } from 'execa'
 import { messageOf } from '../errors.ts'
+import { programEnvironment } from './program.ts'
 
 /** A process that outlives us: in a session of its own, with nothing of ours open but one pipe each way. */
 export interface Detached {
@@ -62,6 +63,25 @@ export function startDetached({ words: [file = '', ...args], argv0 }: Start): De
       child.unref()
     },
   }
+}
+
+/** Starts a program that nobody waits for and nobody ends: in a session of its own, with nothing of ours open. */
+export function spawnDaemon(
+  path: string,
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): void {
+  const child = execa(path, words, {
+    cwd: '/',
+    env: { ...programEnvironment, ...env },
+    extendEnv: false,
+    detached: true,
+    cleanup: false,
+    reject: false,
+    buffer: false,
+    stdio: 'ignore',
+  })
+  child.unref()
 }
 
 const ignore = (): void => undefined

@@ -12,6 +12,8 @@ export interface FedOptions {
 
 export interface FedResult {
   readonly ok: boolean
+  /** `undefined` where it was killed. */
+  readonly exit: number | undefined
   readonly stdout: string
   readonly stderr: string
   /** What it said, one line. */
@@ -52,6 +54,7 @@ export async function runFed(
   const name = path.slice(path.lastIndexOf('/') + 1)
   return {
     ok: !result.failed,
+    exit: result.exitCode,
     stdout: result.stdout,
     stderr: result.stderr,
     message: result.timedOut

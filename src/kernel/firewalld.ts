@@ -1,7 +1,7 @@
 import { CommandError } from '../errors.ts'
 import type { Firewalld, ZonedLink } from '../state.ts'
 import { runFed } from './fed.ts'
-import { commandName, networkNamespaceOf, processIds, type ProcessId } from './process.ts'
+import { processesHere, type ProcessId } from './process.ts'
 import { isExecutable } from './program.ts'
 
 /** The door to firewalld, where it runs in this network namespace; what is told it here it forgets when it ends. */
@@ -9,10 +9,7 @@ import { isExecutable } from './program.ts'
 const places = ['/usr/bin/firewall-cmd', '/bin/firewall-cmd']
 const seconds = 20
 
-function isRunning(): boolean {
-  const here = networkNamespaceOf('self')
-  return processIds().some((pid) => commandName(pid) === 'firewalld' && networkNamespaceOf(pid) === here)
-}
+const isRunning = (): boolean => processesHere('firewalld').length > 0
 
 async function ask(words: readonly string[], onSpawn?: (child: ProcessId) => void): Promise<string> {
   const path = places.find(isExecutable)

@@ -72,6 +72,11 @@ async function look(sysctlsOf: readonly string[]): Promise<NetworkState> {
     routing: undefined,
     dnsmasq: undefined,
     firewall: undefined,
+    clients: undefined,
+    manager: undefined,
+    networkd: undefined,
+    resolved: undefined,
+    resolvconf: undefined,
   }
 }
 

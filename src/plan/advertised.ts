@@ -9,7 +9,7 @@ import { ownProtocol } from './routes.ts'
  */
 export const isAdvertised = (route: Route): boolean => route.protocol === 'ra'
 
-const isStopGap = (route: Route): boolean => route.family === 6 && route.protocol === ownProtocol
+export const isStopGap = (route: Route): boolean => route.family === 6 && route.protocol === ownProtocol
 
 export const stopGap = (route: Route): Route =>
   isAdvertised(route) ? { ...route, metric: route.metric + 1, protocol: ownProtocol } : route
@@ -31,8 +31,9 @@ export const isUnneeded = (route: Route, present: readonly Route[]): boolean =>
 export const unneededStopGaps = (state: NetworkState): readonly Step[] =>
   state.routes.filter((route) => isUnneeded(route, state.routes)).map((route) => ({ op: 'route.del', route }))
 
-/** Whether a state waits for the kernel's own in place of some stop-gap. */
+/** Whether a state waits for the kernel's own in place of some stop-gap. Where NetworkManager has let go nobody listens to routers. */
 export const awaitsAdvertised = (goal: NetworkState, now: NetworkState): boolean =>
+  goal.manager?.told === undefined &&
   goal.routes.some((route) => isStopGap(route) && !hasAdvertised(now.routes, route))
 
 /**

@@ -34,8 +34,8 @@ function arrangedList(wanted: readonly Address[], present: readonly Address[]): 
   return [...withSecondaries(listed)].sort(inKernelOrder)
 }
 
-/** A client may have renewed its lease on either side. */
-function lifetimes(now: NetworkState, sides: Sides): (address: Address) => Address {
+/** As long as the address lives now on either side: a client may have renewed its lease there, or a router advertised it again. */
+export function lifetimes(now: NetworkState, sides: Sides): (address: Address) => Address {
   const idOf = (address: Address): string => addressId(moveAddress(address, sides.bridge))
   const shortestFirst = now.addresses
     .filter(({ dev }) => devsOf(sides).includes(dev))

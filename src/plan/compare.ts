@@ -3,12 +3,18 @@ import { addressWords, nexthopWords, neighbourWords, routeWords, ruleWords } fro
 import { isAdvertised, isUnneeded } from './advertised.ts'
 import { addressId, addressTraits, isAdvertisedAddress, isTemporary, livesAsLong } from './addresses.ts'
 import { neighbourId, nexthopId, ruleId } from './converge-others.ts'
+import { asManaged, compareNetworkd } from './compare-networkd.ts'
+import { compareClients } from './dhcp-clients.ts'
 import { compareDnsmasq } from './dnsmasq.ts'
 import { compareFirewall } from './firewall.ts'
+import { compareManager } from './network-manager.ts'
 import { devsOf, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { entrySteps, flagSteps } from './ports.ts'
+import { compareResolvconf } from './resolvconf.ts'
+import { compareResolved } from './resolved.ts'
 import { compareRouting } from './routing.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
+import { withoutNewLeases } from './told-client.ts'
 
 /** One line that a user can read: `missing: route default via 192.168.1.1 dev eth0`. */
 export type Difference = string
@@ -16,7 +22,7 @@ export type Difference = string
 /** What on and about the two links is not as the goal has it. Empty: verified. */
 export function compare(seen: NetworkState, goal: NetworkState, sides: Sides): readonly Difference[] {
   const devs = devsOf(sides)
-  const actual = withoutNewlyAdvertised(seen, goal)
+  const actual = asManaged(withoutNewLeases(withoutNewlyAdvertised(seen, goal), goal), goal)
   return [
     ...compareLinks(actual, goal, sides),
     ...devs.flatMap((dev) =>
@@ -25,6 +31,11 @@ export function compare(seen: NetworkState, goal: NetworkState, sides: Sides): r
     ...compareRoutes(actual, goal, devs),
     ...compareOthers(actual, goal, devs),
     ...compareSysctls(actual, goal, devs),
+    ...compareClients(actual, goal),
+    ...compareManager(actual.manager, goal.manager, sides),
+    ...compareNetworkd(actual, goal),
+    ...compareResolved(actual, goal, sides),
+    ...compareResolvconf(actual, goal, sides),
     ...compareDnsmasq(actual, goal, sides),
     ...compareRouting(actual.routing, goal.routing, sides),
     ...compareFirewall(actual.firewall, goal.firewall, sides),

@@ -9,12 +9,17 @@ import {
 } from '../state.ts'
 import type { Step } from '../step.ts'
 import { convergeAddresses } from './converge-addresses.ts'
+import { convergeClients } from './converge-clients.ts'
 import { convergeLinks } from './converge-links.ts'
+import { convergeNetworkd } from './converge-networkd.ts'
 import { convergeNeighbours, convergeNexthops, convergeRules } from './converge-others.ts'
 import { convergeRoutes } from './converge-routes.ts'
 import { convergeDnsmasq } from './dnsmasq.ts'
 import { convergeFirewall } from './firewall.ts'
 import type { Sides } from './footprint.ts'
+import { convergeManager } from './network-manager.ts'
+import { convergeResolvconf } from './resolvconf.ts'
+import { convergeResolved } from './resolved.ts'
 import { convergeRouting } from './routing.ts'
 import { isKernelsOwn, isOnDev, prefixRoutes, routeId } from './routes.ts'
 
@@ -36,6 +41,9 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
   const rules = convergeRules(from, to, sides)
   const neighbours = convergeNeighbours(from, to, sides)
   const sysctls = convergeSysctls(from, to, sides)
+  const clients = convergeClients(from, to, sides)
+  const manager = convergeManager(from, to, sides)
+  const networkd = convergeNetworkd(from, to, sides)
   const dnsmasq = convergeDnsmasq(from, to, sides)
   const routing = convergeRouting(from.routing, to.routing, sides)
   const firewall = convergeFirewall(from.firewall, to.firewall, sides)
@@ -43,6 +51,7 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
     ...dnsmasq.first,
     ...routing.first,
     ...firewall.first,
+    ...manager.first,
     ...links.create,
     ...objects.first,
     ...sysctls.first,
@@ -53,6 +62,7 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
     ...routes.byObject,
     ...rules.first,
     ...neighbours.first,
+    ...manager.release,
     ...routes.last,
     ...objects.last,
     ...rules.last,
@@ -60,11 +70,17 @@ export function converge(from: NetworkState, to: NetworkState, sides: Sides): re
     ...addresses.remove,
     ...addresses.change,
     ...restoredPrefixRoutes(to, addresses.changed),
+    ...manager.up,
     ...sysctls.last,
     ...links.last,
     ...dnsmasq.last,
     ...firewall.last,
     ...routing.last,
+    ...manager.last,
+    ...convergeResolved(from, to, sides),
+    ...clients,
+    ...networkd,
+    ...convergeResolvconf(from, to, sides),
   ]
 }
 

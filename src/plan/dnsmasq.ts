@@ -3,7 +3,7 @@ import type { Cidr, DhcpRange, KnownGuest } from '../names.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import type { Difference } from './compare.ts'
 import type { Share } from './converge.ts'
-import { isMove, type Sides } from './footprint.ts'
+import { isMove, nameOf, type Sides } from './footprint.ts'
 
 /** The dnsmasq that gives the guests of one bridge addresses and names. Its command line is its whole configuration, so that shows what runs. */
 
@@ -59,6 +59,34 @@ function guestWords({ mac, name, address }: KnownGuest): readonly string[] {
   return [`--dhcp-host=${mac},${name},${text}`, `--host-record=${name},${address.text}`]
 }
 
+/** What a dnsmasq gives to guests. */
+export interface Serving {
+  readonly first: string
+  readonly last: string
+  readonly hasIpv6: boolean
+  readonly guests: readonly {
+    readonly mac: string
+    readonly name: string
+    readonly address: string | undefined
+  }[]
+}
+
+/** The way back from its words. */
+export function servedBy(words: readonly string[]): Serving | undefined {
+  const values = (name: string): readonly string[] =>
+    words.flatMap((word) => (word.startsWith(`--${name}=`) ? [word.slice(name.length + 3)] : []))
+  const [first, last] =
+    values('dhcp-range')
+      .find((range) => !range.startsWith('::'))
+      ?.split(',') ?? []
+  if (first === undefined || last === undefined) return undefined
+  const guests = values('dhcp-host').map((host) => {
+    const [mac = '', name = '', address] = host.split(',')
+    return { mac, name, address: address?.replace(/^\[(.*)\]$/u, '$1') }
+  })
+  return { first, last, hasIpv6: words.includes('--enable-ra'), guests }
+}
+
 type Words = readonly string[] | undefined
 
 /** Something that is no server serves nobody: it is never what should be. */
@@ -68,7 +96,7 @@ const isSame = (a: Words, b: Words): boolean => JSON.stringify(a) === JSON.strin
 
 /** It starts when the bridge is whole, and ends first. Its sockets are bound to one link: a bridge that is made anew needs a new one. */
 export function convergeDnsmasq(from: NetworkState, to: NetworkState, sides: Sides): Share {
-  const bridge = sides.finalName ?? sides.bridge
+  const bridge = nameOf(sides)
   const [before, after] = [from.dnsmasq, wantedWords(to)]
   const isMade = findLink(from, sides.bridge) === undefined && findLink(to, sides.bridge) !== undefined
   if (isMove(sides) || (isSame(before, after) && !isMade)) return { first: [], last: [] }
@@ -83,7 +111,7 @@ export function compareDnsmasq(
   goal: NetworkState,
   sides: Sides,
 ): readonly Difference[] {
-  const bridge = sides.finalName ?? sides.bridge
+  const bridge = nameOf(sides)
   const [found, wanted] = [actual.dnsmasq, wantedWords(goal)]
   if (isMove(sides) || isSame(found, wanted)) return []
   const what = `dnsmasq of ${bridge}`

@@ -4,6 +4,7 @@ import { compare, type Difference } from './compare.ts'
 import type { Sides } from './footprint.ts'
 import type { Opening } from './firewall.ts'
 import { isOurBridge } from './marks.ts'
+import { asManaged } from './compare-networkd.ts'
 import { rebase } from './rebase.ts'
 import { repairedGoal } from './repaired-goal.ts'
 
@@ -24,7 +25,7 @@ export interface Left {
 
 /** Where the host should be on the bridge. */
 export const repairGoal = (now: NetworkState, left: Left): NetworkState =>
-  rebase(repairedGoal(now, left), now, left.sides)
+  rebase(repairedGoal(asManaged(now, left.raised), left), now, left.sides)
 
 /**
  * What is no longer as brup left it, and can be mended; a line each, none for what was added to the bridge on purpose. Of a bridge

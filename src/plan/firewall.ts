@@ -2,7 +2,7 @@ import { networkOf, type Cidr, type Family } from '../names.ts'
 import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
 import type { Difference } from './compare.ts'
 import type { Share } from './converge.ts'
-import type { Sides } from './footprint.ts'
+import { nameOf, type Sides } from './footprint.ts'
 
 /**
  * What lets guests through the host's own firewall, where that ends what it does not know: frames that stay on their bridge, what NAT
@@ -174,7 +174,7 @@ export function convergeFirewall(from: Firewall | undefined, to: Firewall | unde
   if (from === undefined || to === undefined) return { first: [], last: [] }
   const { missing, tooMuch } = difference(from, to)
   const tools = [...new Set([...missing, ...tooMuch].map(({ tool }) => tool))]
-  const zones = zoneSteps(from, to, sides.finalName ?? sides.bridge)
+  const zones = zoneSteps(from, to, nameOf(sides))
   return {
     first: [...zones.first, ...tools.flatMap((tool) => load(tool, insertions(from, missing, tool)))],
     last: [...tools.flatMap((tool) => load(tool, deletions(tooMuch, tool))), ...zones.last],
@@ -228,7 +228,7 @@ export function compareFirewall(
   return [
     ...missing.map((rule) => `missing: firewall rule ${text(rule)}`),
     ...tooMuch.map((rule) => `too much: firewall rule ${text(rule)}`),
-    ...compareZones(actual, goal, sides.finalName ?? sides.bridge),
+    ...compareZones(actual, goal, nameOf(sides)),
   ]
 }
 

@@ -10,6 +10,9 @@ export interface Sides {
   readonly finalName?: string
 }
 
+/** By which the bridge's chains, files and processes go. */
+export const nameOf = ({ bridge, finalName }: Sides): string => finalName ?? bridge
+
 /** The two links between which the host moves. */
 export interface Move extends Sides {
   readonly uplink: string

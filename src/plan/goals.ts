@@ -3,8 +3,10 @@ import {
   addressesOf,
   findLink,
   type Address,
+  type DhcpClient,
   type Link,
   type NetworkState,
+  type Networkd,
   type Route,
   type Rule,
   type Sysctl,
@@ -15,6 +17,7 @@ import { devsOf, routeFilter, type Move, type Sides } from './footprint.ts'
 import { ownChains } from './chains.ts'
 import { openedFirewall, type Opening } from './firewall.ts'
 import { markOf } from './marks.ts'
+import { resolvedOnBridge } from './resolved.ts'
 import { isKernelsOwn, moveHops, prefixRoutes, routeId } from './routes.ts'
 import { raisedRouting } from './routing.ts'
 
@@ -26,6 +29,12 @@ interface RaiseOptions {
   readonly mtu?: number | undefined
   /** `undefined`: the host's firewall is to stay as it is. */
   readonly opening?: Opening | undefined
+  /** The DHCP clients as they are to be; left out: as they are. */
+  readonly clients?: readonly DhcpClient[] | undefined
+  /** The same of NetworkManager. */
+  readonly manager?: NetworkState['manager']
+  /** What systemd-networkd is to manage; left out: as it is. */
+  readonly networkd?: Networkd | undefined
 }
 
 /** The host on the bridge: all that is on the uplink moves, and a bridge that is not there is made. */
@@ -48,6 +57,11 @@ export function raisedGoal(before: NetworkState, options: RaiseOptions): Network
     routing: before.routing,
     dnsmasq: before.dnsmasq,
     firewall: openedFirewall(before.firewall, options.opening),
+    clients: options.clients ?? before.clients,
+    manager: options.manager ?? before.manager,
+    networkd: options.networkd ?? before.networkd,
+    resolved: resolvedOnBridge(before.resolved, sides),
+    resolvconf: before.resolvconf,
   }
 }
 

@@ -4,6 +4,7 @@ import { arranged } from './arranged.ts'
 import { stopGap } from './advertised.ts'
 import { carry } from './carry.ts'
 import { devsOf, routeFilter, type Move } from './footprint.ts'
+import { resolvedBack } from './resolved.ts'
 import { prefixRoutes, routeId } from './routes.ts'
 import { withoutLink } from './without-link.ts'
 
@@ -35,6 +36,11 @@ export function loweredGoal(now: NetworkState, { sides, original, raised, at }: 
     routing: base.routing,
     dnsmasq: base.dnsmasq,
     firewall: base.firewall,
+    clients: base.clients,
+    manager: base.manager,
+    networkd: base.networkd,
+    resolved: resolvedBack({ original: base, raised, now, sides }),
+    resolvconf: base.resolvconf,
     addresses,
     routes: withoutSecondaries(carried.routes, addresses).map((route) =>
       isTouched.some((is) => is(route)) ? stopGap(route) : route,

@@ -6,6 +6,7 @@ import { convergeRules } from './converge-others.ts'
 import { devsOf, isMove, type Move, type Sides } from './footprint.ts'
 import { pendingMark } from './marks.ts'
 import { isKernelsOwn, isOnDev, routeId } from './routes.ts'
+import { resolvedAtSwitch } from './resolved-switch.ts'
 import { filledState, readyState } from './ready.ts'
 import { nexthopsWithout } from './without-link.ts'
 
@@ -44,6 +45,7 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
     prepare: [...rulesOut(from, cleared, sides), ...converge(cleared, ready, sides)],
     change,
     finish: [
+      ...(direction === 'up' ? [] : resolvedAtSwitch(ready, sides).later),
       ...solicitSteps(switched, to, isPort(to) ? sides.bridge : sides.uplink),
       ...converge(switched, to, sides),
     ],
@@ -133,14 +135,21 @@ const joinSteps = ({ uplink, bridge }: Move): readonly Step[] => [
  * The way back. The lines stand next to each other in one batch: between the first and the last the host may be
  * silent for up to a second, since the kernel reports a bridge's loss of carrier late (net/core/link_watch.c).
  */
-function leaveSteps(ready: NetworkState, to: NetworkState, { uplink, bridge }: Move): readonly Step[] {
+function leaveSteps(ready: NetworkState, to: NetworkState, sides: Move): readonly Step[] {
+  const { uplink, bridge } = sides
   const stays = findLink(to, bridge) !== undefined
+  const resolved = resolvedAtSwitch(ready, sides)
   return [
+    ...resolved.before,
+    // Whoever is bound to a port has asked there for its gateway, and in vain: the kernel would ask again only after a second.
+    { op: 'neigh.flush', dev: uplink },
     { op: 'link.nomaster', dev: uplink },
+    ...resolved.among,
     ...ready.routes
       .filter((route) => outlives(route, bridge, stays))
       .map((route): Step => ({ op: 'route.del', route })),
     { op: stays ? 'link.down' : 'link.del', dev: bridge },
+    ...resolved.after,
   ]
 }
 
@@ -179,6 +188,7 @@ function left(ready: NetworkState, to: NetworkState, { uplink, bridge }: Move): 
     ),
     neighbours: state.neighbours.filter(({ dev }) => dev !== bridge),
     nexthops,
+    resolved: stays ? state.resolved : state.resolved?.filter(({ dev }) => dev !== bridge),
     sysctls: stays ? state.sysctls : state.sysctls.filter(({ dev }) => dev !== bridge),
   }
 }

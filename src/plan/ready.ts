@@ -1,3 +1,5 @@
+import { stayingClients } from './dhcp-clients.ts'
+import { readyManager } from './network-manager.ts'
 import {
   findLink,
   sysctlOf,
@@ -13,6 +15,7 @@ import { neighbourId, ruleId } from './converge-others.ts'
 import { devsOf, type Move, type Sides } from './footprint.ts'
 import { pendingMark } from './marks.ts'
 import { readyRoutes } from './ready-routes.ts'
+import { readyResolved } from './resolved.ts'
 import { prefixRoutes } from './routes.ts'
 
 /** The state in which the host is on the bridge, and the one in which it is on the uplink itself. */
@@ -49,6 +52,14 @@ export function readyState(from: NetworkState, options: ReadyOptions): NetworkSt
     routing: from.routing,
     dnsmasq: from.dnsmasq,
     firewall: direction === 'up' ? ends.raised.firewall : from.firewall,
+    clients: stayingClients(from, otherEnd(options)),
+    manager: readyManager(from.manager, otherEnd(options).manager),
+    networkd: from.networkd,
+    resolvconf: from.resolvconf,
+    resolved: readyResolved(from.resolved, otherEnd(options).resolved, {
+      coming: direction === 'up' ? sides.bridge : sides.uplink,
+      leaving: direction === 'up' ? sides.uplink : sides.bridge,
+    }),
   }
 }
 

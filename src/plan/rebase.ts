@@ -1,5 +1,6 @@
-import { findLink, type NetworkState, type Route, type Rule } from '../state.ts'
+import { findLink, type Address, type NetworkState, type Route, type Rule } from '../state.ts'
 import { withStopGaps } from './advertised.ts'
+import { lifetimes } from './arranged.ts'
 import { ruleId } from './converge-others.ts'
 import { devsOf, isMove, objectsOn, routeFilter, ruleNames, type Sides } from './footprint.ts'
 import { sinceSwitched, withForwarding } from './forwarding.ts'
@@ -36,7 +37,7 @@ function rebaseOn(
     links: rebaseLinks(goal, now, sides),
     addresses: [
       ...now.addresses.filter(({ dev }) => !isOurs(dev)),
-      ...goal.addresses.filter(({ dev }) => isOurs(dev)),
+      ...goal.addresses.filter(({ dev }) => isOurs(dev)).map(isRollback ? atLeastAsLong(now, sides) : same),
     ],
     routes: rebaseRoutes(goal, now, { devs, isRollback }),
     rules: rebaseRules(goal, now, devs),
@@ -61,6 +62,23 @@ function rebaseOn(
     routing: rebaseRouting(goal.routing, now.routing, sides),
     dnsmasq: goal.dnsmasq,
     firewall: goal.firewall,
+    clients: goal.clients?.filter(({ dev }) => findLink(goal, dev) !== undefined),
+    manager: goal.manager,
+    networkd: goal.networkd,
+    resolvconf: goal.resolvconf,
+    resolved: goal.resolved?.filter(({ dev }) => findLink(goal, dev) !== undefined),
+  }
+}
+
+const same = (address: Address): Address => address
+
+/** A trial may last longer than a lease that was renewed meanwhile. */
+function atLeastAsLong(now: NetworkState, sides: Sides): (address: Address) => Address {
+  const asNow = lifetimes(now, sides)
+  return (address) => {
+    const renewed = asNow(address)
+    const isLonger = (renewed.validUntil ?? Infinity) > (address.validUntil ?? Infinity)
+    return isLonger ? renewed : address
   }
 }
 

@@ -12,8 +12,10 @@ import { addressId, rankedId } from './addresses.ts'
 import { arranged } from './arranged.ts'
 import { carry } from './carry.ts'
 import { openedFirewall, type Opening } from './firewall.ts'
+import { clientsKept } from './dhcp-clients.ts'
 import { devsOf, type Sides } from './footprint.ts'
 import { sinceSwitched } from './forwarding.ts'
+import { resolvedKept } from './resolved.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
 import { chainsOf, raisedRouting } from './routing.ts'
 
@@ -42,6 +44,11 @@ export function repairedGoal(now: NetworkState, options: RepairOptions): Network
     links: repairedLinks(now, raised, sides),
     sysctls: repairedSettings(now, raised),
     dnsmasq: raised.dnsmasq,
+    clients: clientsKept(raised, now, sides),
+    manager: raised.manager,
+    networkd: raised.networkd,
+    resolved: resolvedKept(raised, now, sides),
+    resolvconf: now.resolvconf,
     firewall: openedFirewall(now.firewall, opening),
     routing: raisedRouting(now.routing, {
       bridge: sides.bridge,

@@ -3,7 +3,7 @@ import type { ChainSet, Routing } from '../state.ts'
 import { isSameSet, loadText, removalText } from './chains.ts'
 import type { Difference } from './compare.ts'
 import type { Share } from './converge.ts'
-import type { Sides } from './footprint.ts'
+import { nameOf, type Sides } from './footprint.ts'
 import { compareForwarding, convergeForwarding, forwardingFor, forwardingWithout } from './forwarding.ts'
 
 type Seen = Routing | undefined
@@ -56,8 +56,6 @@ export const loweredRouting = (now: Seen, { bridge, routed, needed }: LoweredOpt
         ...withChains(now, bridge, undefined),
         forwarding: routed === undefined ? [] : forwardingWithout(routed.before, now.forwarding, needed),
       }
-
-const nameOf = ({ bridge, finalName }: Sides): string => finalName ?? bridge
 
 /** The other bridges have what they have now. */
 export const rebaseRouting = (goal: Seen, now: Seen, sides: Sides): Seen =>

@@ -39,7 +39,7 @@ function withAddresses(state: NetworkState, options: AddressOptions): NetworkSta
   const old = state.addresses.filter(isReplaced)
   const given = withSecondaries(addresses.map((cidr) => newAddress(cidr, bridge)))
   const gone = new Set(old.flatMap(prefixRoutes).map(routeId))
-  const routes = state.routes.filter((route) => !gone.has(routeId(route)))
+  const routes = state.routes.filter((route) => !gone.has(routeId(route)) && !isPrefixOf(route, old))
   const lost = routes.find(
     (route) =>
       route.family === family &&
@@ -58,6 +58,17 @@ function withAddresses(state: NetworkState, options: AddressOptions): NetworkSta
     addresses: [...state.addresses.filter((item) => !isReplaced(item)), ...given].sort(inKernelOrder),
     routes: [...routes, ...given.flatMap(prefixRoutes)],
   }
+}
+
+/** What DHCP clients make beside the kernel's own: the way to the subnet of an address, or to its gateway, from that address. */
+const isPrefixOf = ({ dst, source, hops }: Route, addresses: readonly Address[]): boolean =>
+  addresses.some((address) => source === address.local && isInSubnet(dst, address)) &&
+  hops.every(({ gateway }) => gateway === undefined)
+
+function isInSubnet(dst: string, { family, local, prefixLength }: Address): boolean {
+  const subnet = { family, text: local, prefixLength }
+  const single = parseIp(dst)
+  return single === undefined ? dst === networkOf(subnet) : contains(subnet, single)
 }
 
 const isDefault = (route: Route): boolean => route.dst === 'default' && route.type === 'unicast'
@@ -121,8 +132,10 @@ function withGateway(
       `gateway ${gateway.text} is in no subnet of ${bridge}${subnetsText(subnets)}`,
       'give an address of its subnet with --address',
     )
+  const sources = new Set(state.addresses.map(({ local }) => local))
   const renewed = defaults.map((route) => ({
     ...route,
+    source: sources.has(route.source ?? '') ? route.source : undefined,
     protocol: route.protocol === 'kernel' ? 'boot' : route.protocol,
     hops: route.hops.map((hop) =>
       hop.dev === bridge ? { ...hop, gateway: gateway.text, viaFamily: undefined } : hop,

@@ -20,6 +20,14 @@ export function withoutLink(state: NetworkState, dev: string): NetworkState {
     routing: state.routing,
     dnsmasq: state.dnsmasq,
     firewall: state.firewall,
+    clients: state.clients?.filter((client) => client.dev !== dev),
+    manager: state.manager,
+    networkd: state.networkd && {
+      ...state.networkd,
+      managed: state.networkd.managed.filter((link) => link.dev !== dev),
+    },
+    resolvconf: state.resolvconf,
+    resolved: state.resolved?.filter((link) => link.dev !== dev),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Outcome } from '../host.ts'
 import type { Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
+import { ownerText, type OwnerName } from '../plan/owner-names.ts'
 import { stepsOf, type Plan } from '../plan/planner.ts'
 import type { Step } from '../step.ts'
 import { scriptOf } from './script.ts'
@@ -16,10 +17,23 @@ export const reachText = ({ uplink, nat }: Reach): string =>
 
 const jsonSides = ({ uplink, bridge }: Sides): object => ({ uplink: uplink ?? null, bridge })
 
+interface PlanView {
+  readonly plan: Plan
+  readonly sides: Sides
+  /** In seconds of CLOCK_BOOTTIME. */
+  readonly now: number
+  /** Whoever looks after the uplink. */
+  readonly owners?: readonly OwnerName[]
+}
+
 /** `--dry-run`: nothing was done. */
-export const planOutcome = (plan: Plan, sides: Sides, now: number): Outcome => ({
-  text: scriptOf(plan, now),
-  json: { ...jsonSides(sides), dryRun: true, steps: stepsOf(plan) },
+export const planOutcome = ({ plan, sides, now, owners = [] }: PlanView): Outcome => ({
+  text: scriptOf(
+    plan,
+    now,
+    owners.map((owner) => ownerText(owner, sides.uplink ?? '')),
+  ),
+  json: { ...jsonSides(sides), dryRun: true, owners, steps: stepsOf(plan) },
 })
 
 /** Without steps the bridge was up already. */

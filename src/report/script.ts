@@ -1,3 +1,8 @@
+import { beginLines, endLine } from './client-lines.ts'
+import { hereDocument, quoted } from './quoted.ts'
+import { forgetWords, releaseWords, toldFile, toldFolder, upWords } from '../manager-words.ts'
+import { unitFolder } from '../networkd-files.ts'
+import { resolvedLines } from './resolved-lines.ts'
 import type { Plan } from '../plan/planner.ts'
 import {
   batchLine,
@@ -6,7 +11,11 @@ import {
   ipWords,
   isBridgeStep,
   isIpStep,
+  isManagerStep,
+  isResolvedStep,
   sysctlPath,
+  type ManagerStep,
+  type NetworkdStep,
   type Step,
 } from '../step.ts'
 
@@ -27,23 +36,63 @@ export function stepCommand(step: Step, now: number): string {
     const pattern = `^qemu-tap-hooks-dnsmasq --interface=${step.bridge.replaceAll('.', '[.]')} `
     return `pkill --ns $$ --nslist net -f ${quoted(pattern)} || :`
   }
+  if (step.op === 'client.stop') return endLine(step.client)
+  if (step.op === 'client.start') return beginLines(step).join('\n')
+  if (isManagerStep(step)) return managerLines(step).join('\n')
+  if (step.op === 'networkd.units') return unitLines(step).join('\n')
+  if (step.op === 'resolvconf.add')
+    return hereDocument(`resolvconf -a ${quoted(step.record.name)}`, step.record.text.trimEnd().split('\n'))
+  if (step.op === 'resolvconf.del') return `resolvconf -d ${quoted(step.record.name)}`
+  if (isResolvedStep(step)) return resolvedLines(step).join('\n')
   if (step.op === 'sysctl.set')
     return `sysctl -qw ${quoted(`${sysctlPath(step.sysctl)}=${step.sysctl.value}`)}`
   if (isBridgeStep(step)) return ['bridge', ...bridgeWords(step)].join(' ')
   return ['ip', ...ipOptions(step), ...ipWords(step, now).map(quoted)].join(' ')
 }
 
-const hereDocument = (command: string, lines: readonly string[]): string =>
-  [`${command} <<'END'`, ...lines, 'END'].join('\n')
+function managerLines(step: ManagerStep): readonly string[] {
+  if (step.op === 'nm.tell') {
+    const file = toldFile(step.bridge)
+    const change =
+      step.text === undefined
+        ? `rm -f ${quoted(file)}`
+        : hereDocument(`mkdir -p ${toldFolder} && cat >${quoted(file)}`, step.text.trimEnd().split('\n'))
+    return [change, 'nmcli general reload']
+  }
+  const words =
+    step.op === 'nm.release'
+      ? releaseWords(step.dev, step.to)
+      : step.op === 'nm.forget'
+        ? forgetWords(step.dev, step.to)
+        : upWords(step.dev, step.to)
+  return words.map((line) => ['nmcli', ...line.map(quoted)].join(' '))
+}
 
-export const quoted = (word: string): string =>
-  /^[\w.,:/@%+=^-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
-/** The whole plan as a shell script that would do the same. */
-export function scriptOf(plan: Plan, now: number): string {
+function unitLines({ put, remove, passing, reload }: NetworkdStep): readonly string[] {
+  const path = (name: string): string => quoted(`${unitFolder}/${name}`)
+  const written = [...put, ...passing].flatMap(({ name, text }) => [
+    `mkdir -p ${quoted(folderOf(`${unitFolder}/${name}`))}`,
+    hereDocument(`cat >${path(name)}`, text.trimEnd().split('\n')),
+  ])
+  const gone = (names: readonly string[]): readonly string[] =>
+    names.length === 0 ? [] : [`rm -f ${names.map(path).join(' ')}`]
+  return [
+    ...written,
+    ...gone(remove),
+    ...(reload ? ['networkctl reload'] : []),
+    ...(passing.length > 0 ? ['# when it has read them'] : []),
+    ...gone(passing.map(({ name }) => name)),
+  ]
+}
+
+/** The whole plan as a shell script that would do the same, with remarks at its head. */
+export function scriptOf(plan: Plan, now: number, remarks: readonly string[] = []): string {
   const commands = (steps: readonly Step[]): readonly string[] => steps.map((step) => stepCommand(step, now))
   const lines = [
     '#!/bin/sh -e',
+    ...remarks.map((line) => `# ${line}`),
     ...commands(plan.prepare),
     ...(plan.change.length === 0 ? [] : ['# the switch', ...changeLines(plan.change, now), '# tidy up']),
     ...commands(plan.finish),
@@ -56,5 +105,11 @@ function changeLines(steps: readonly Step[], now: number): readonly string[] {
   const [only, ...others] = steps
   if (only !== undefined && others.length === 0) return [stepCommand(only, now)]
   const lines = steps.filter(isIpStep).map((step) => batchLine(ipWords(step, now)))
-  return [hereDocument('ip -batch -', lines)]
+  const rest = steps.filter((step) => !isIpStep(step))
+  const isFirst = (step: Step): boolean => step.op === 'dns.hold'
+  return [
+    ...rest.filter(isFirst).map((step) => stepCommand(step, now)),
+    hereDocument('ip -batch -', lines),
+    ...rest.filter((step) => !isFirst(step)).map((step) => stepCommand(step, now)),
+  ]
 }

@@ -1,5 +1,6 @@
 import type { Outcome } from '../host.ts'
 import { readMark } from '../plan/marks.ts'
+import { ownerText, type OwnerName } from '../plan/owner-names.ts'
 import { addressesOf, findLink, portsOf, type Link, type NetworkState } from '../state.ts'
 
 /** All that brstatus looked at. */
@@ -9,6 +10,8 @@ export interface StatusView {
   readonly holders: readonly { readonly tap: string; readonly pid: number; readonly command: string }[]
   readonly journal: JournalView
   readonly locked: boolean
+  /** Whoever looked after the uplink before brup. */
+  readonly owners: readonly OwnerName[]
   /** Seconds that a trial has left. */
   readonly trial: number | undefined
   /** Taps that were taken off the bridge when it was taken back. */
@@ -50,6 +53,7 @@ export function statusOutcome(view: StatusView): Outcome {
     link: link === undefined ? null : { mac: link.mac, mtu: link.mtu, up: link.up, carrier: link.carrier },
     addresses,
     ports,
+    owners: view.owners,
     pending: pendingText(view) ?? null,
     trial: view.trial === undefined ? null : { secondsLeft: Math.ceil(view.trial) },
     detached: view.detached.map((name) => ({ name, holders: holdersOf(name, view) })),
@@ -109,6 +113,8 @@ function textOf(view: StatusView, { link, ports, addresses }: Parts): string {
     ...addresses.map((address) => `  address ${address}`),
     ...ports.map((port) => `  port ${portText(port)}`),
   ]
+  const uplink = view.journal.kind === 'usable' ? view.journal.journal.uplink?.name : undefined
+  for (const owner of view.owners) lines.push(`  ${ownerText(owner, uplink ?? '')}`)
   const pending = pendingText(view)
   if (pending !== undefined) lines.push(`  pending: ${pending}`)
   if (view.trial !== undefined && view.trial > 0)

@@ -1,9 +1,9 @@
 import { CommandError, messageOf } from '../errors.ts'
 import type { ProcessId } from '../kernel/process.ts'
-import { unneededStopGaps } from '../plan/advertised.ts'
+import { isUnneeded, unneededStopGaps } from '../plan/advertised.ts'
 import type { Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
-import { makePlan } from '../plan/planner.ts'
+import { makePlan, stepsOf } from '../plan/planner.ts'
 import type { NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import { applySteps, type ApplyOptions } from './apply.ts'
@@ -85,6 +85,7 @@ async function perform(change: Change, options: ApplyOptions): Promise<NetworkSt
     await change.check(recorder(change))
   }
   await applySteps(plan.finish, options)
+  if (stepsOf(plan).some(({ op }) => op === 'nm.up')) await completeUplink(goal, sides, options)
   if (plan.switched === undefined) await change.check(recorder(change))
   await applySteps(unneededStopGaps(await advertised(goal, sides)), options)
   const { state, differences } = await settle(goal, sides)
@@ -101,6 +102,28 @@ async function liftedState(
   await applySteps(lift, options)
   expectNone(await untilUsable(sides), 'once the links are up')
   return withCarriers(sides)
+}
+
+/** What is too much may have come from it this moment. */
+function isMissing(step: Step, { routes }: NetworkState): boolean {
+  if (step.op === 'addr.del' || step.op === 'route.del') return false
+  return !('route' in step) || !isUnneeded(step.route, routes)
+}
+
+/** It does so in the first tenths of a second. */
+const looks = 6
+
+/**
+ * NetworkManager takes all IPv6 off the uplink, and puts there what it knows of: the rest at once, what routers advertise when they have
+ * done so.
+ */
+async function completeUplink(goal: NetworkState, sides: Sides, options: ApplyOptions): Promise<void> {
+  for (let look = 0; look < looks; look += 1) {
+    const { state } = await settleQuickly(goal, sides, 0)
+    const missing = stepsOf(makePlan(state, goal, sides)).filter((step) => isMissing(step, state))
+    // It may be there first.
+    await applySteps(missing, { ...options, force: true })
+  }
 }
 
 /** Each process is in the journal before it does anything: should we die, recovery ends it first. */

@@ -32,6 +32,7 @@ const journalSchema = v.object({
     addresses: v.array(v.string()),
     gateways: v.array(v.string()),
     nat: v.optional(v.boolean(), false),
+    dhcp: v.optional(v.boolean(), false),
     /** `tcp 8080 192.168.40.9:80` */
     forwards: v.optional(v.array(v.string()), []),
     firewall: v.optional(v.picklist(['open', 'warn']), 'open'),

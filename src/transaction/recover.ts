@@ -1,4 +1,5 @@
 import { CommandError, refusal } from '../errors.ts'
+import { forgetClientFiles } from '../kernel/dhcp-clients.ts'
 import { endProcess, type ProcessId } from '../kernel/process.ts'
 import { observe } from '../kernel/observe.ts'
 import { isOurBridge, readMark } from '../plan/marks.ts'
@@ -54,7 +55,7 @@ export async function settledJournal(runDir: string, bridge: string): Promise<Jo
   if (journal?.pending === undefined || isOnTrial(journal)) return journal
   throw refusal(
     `an unfinished ${journal.pending.command} of ${bridge} would be taken back first`,
-    'run it without --dry-run',
+    `brup ${bridge} or brdown ${bridge} does that`,
   )
 }
 
@@ -144,6 +145,8 @@ function endInJournal(record: () => void): void {
 
 /** The change under way is over and taken back: the journal is as it was before it, but for links that were made anew. */
 export async function endPending(runDir: string, journal: Journal): Promise<void> {
-  if (journal.raised === undefined) deleteJournal(runDir, journal.bridge)
-  else writeJournal(runDir, { ...asOfNow(journal, await observe([])), pending: undefined })
+  if (journal.raised === undefined) {
+    deleteJournal(runDir, journal.bridge)
+    forgetClientFiles(journal.bridge)
+  } else writeJournal(runDir, { ...asOfNow(journal, await observe([])), pending: undefined })
 }

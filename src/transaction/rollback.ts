@@ -1,7 +1,9 @@
-import { messageOf } from '../errors.ts'
+import { CommandError, messageOf } from '../errors.ts'
+import { letResolvedWrite } from '../kernel/resolved.ts'
 import { compare, type Difference } from '../plan/compare.ts'
 import { isFooted, withoutRoomMaking } from '../plan/footing.ts'
 import { isMove, type Sides } from '../plan/footprint.ts'
+import { guardSteps } from '../plan/networkd.ts'
 import { readMark, temporaryNameOf } from '../plan/marks.ts'
 import { makePlan, stepsOf, type Plan } from '../plan/planner.ts'
 import { rebaseForRollback } from '../plan/rebase.ts'
@@ -37,26 +39,55 @@ export async function rollBack(
   before: NetworkState,
   options: RollbackOptions,
 ): Promise<Rollback> {
+  const result = await attemptAll(journal, before, options)
+  letResolvedWrite()
+  return result
+}
+
+async function attemptAll(
+  journal: Journal,
+  before: NetworkState,
+  options: RollbackOptions,
+): Promise<Rollback> {
   const refusals: string[] = []
+  let untold: string[] = []
   let differences: readonly Difference[] = ['unknown: the network could not be read']
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     try {
       const sides = await sidesNow(journal, before)
-      const now = await observeSides(sides)
+      const force = attempt > attempts - forced
+      const missed: string[] = []
+      const onUntold = (message: string): number => missed.push(`unknown: ${message}`)
+      const how: ApplyOptions = { ...tolerant(options), signal: undefined, force, onUntold }
+      const now = await guarded(await observeSides(sides), { before, sides, how })
       const routing = routingBefore(before, { runDir: options.runDir, journal, now })
       const goal = rebaseForRollback({ ...before, routing }, now, sides)
       const plan = makePlan(now, goal, sides)
       if (stepsOf(plan).length === 0 && compare(now, goal, sides).length === 0)
-        return { differences: [], refusals }
-      const force = attempt > attempts - forced
-      await carryOut(plan, sides, { ...tolerant(options), signal: undefined, force })
+        return { differences: [...untold, ...missed], refusals }
+      untold = missed
+      await carryOut(plan, sides, how)
       ;({ differences } = await settle(goal, sides, force && attempt < attempts ? 0 : undefined))
-      if (differences.length === 0) return { differences, refusals }
+      if (differences.length === 0) return { differences: untold, refusals }
     } catch (error) {
       refusals.push(messageOf(error))
     }
   }
   return { differences, refusals }
+}
+
+/** The network, once NetworkManager answers, and systemd-networkd has let go of what it would touch on the way. */
+async function guarded(
+  now: NetworkState,
+  { before, sides, how }: { before: NetworkState; sides: Sides; how: ApplyOptions },
+): Promise<NetworkState> {
+  // It would take off the uplink what it remembers, once it answers again.
+  if (how.force !== true && now.manager?.silent === true && before.manager?.uplink?.managed === true)
+    throw new CommandError('failed', 'NetworkManager does not answer')
+  const steps = guardSteps(now, before, sides)
+  if (steps.length === 0) return now
+  await applySteps(steps, how)
+  return observeSides(sides)
 }
 
 /** Where the preparation was refused so far that the switch would cost more than it gives, the side in use is left in use. */

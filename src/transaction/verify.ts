@@ -1,9 +1,15 @@
 import { sleep } from '../kernel/clock.ts'
+import { dhcpClients } from '../kernel/dhcp-clients.ts'
+import { networkManager } from '../kernel/network-manager.ts'
+import { networkdOf } from '../kernel/networkd.ts'
+import { mayChangeNetwork } from '../kernel/privilege.ts'
+import { resolvconfRecords } from '../kernel/resolvconf.ts'
+import { resolvedLinks } from '../kernel/resolved.ts'
 import { isCarrierTold, observe, observeOwn, withFirewall } from '../kernel/observe.ts'
 import { awaitsAdvertised } from '../plan/advertised.ts'
 import { compare, type Difference } from '../plan/compare.ts'
 import { compareFirewall } from '../plan/firewall.ts'
-import { devsOf, isMove, type Sides } from '../plan/footprint.ts'
+import { devsOf, isMove, nameOf, type Move, type Sides } from '../plan/footprint.ts'
 import { findLink, type NetworkState } from '../state.ts'
 
 /**
@@ -11,12 +17,34 @@ import { findLink, type NetworkState } from '../state.ts'
  * without an uplink are routed.
  */
 export const observeSides = async (sides: Sides): Promise<NetworkState> =>
-  withFirewall(await observeQuickly(sides), sides.finalName ?? sides.bridge)
+  withFirewall(await observeQuickly(sides), nameOf(sides))
 
 /** The same but for the host's firewall, which nobody else waits for. */
 function observeQuickly(sides: Sides): Promise<NetworkState> {
   const links = ['all', 'default', ...devsOf(sides)]
-  return isMove(sides) ? observe(links) : observeOwn(sides.finalName ?? sides.bridge, links)
+  return isMove(sides) ? withOwners(observe(links), sides) : observeOwn(nameOf(sides), links)
+}
+
+/** With those that look after the two sides; not everybody may look at all of them. */
+async function withOwners(looking: Promise<NetworkState>, sides: Move): Promise<NetworkState> {
+  const { uplink } = sides
+  const bridge = nameOf(sides)
+  const may = mayChangeNetwork()
+  const [state, manager] = await Promise.all([
+    looking,
+    may ? networkManager(uplink, bridge) : Promise.resolve(undefined),
+  ])
+  const networkd = networkdOf(state, uplink, bridge)
+  if (!may) return { ...state, networkd }
+  const links = devsOf(sides).flatMap((dev) => findLink(state, dev) ?? [])
+  return {
+    ...state,
+    clients: dhcpClients(uplink, bridge),
+    manager,
+    networkd,
+    resolved: resolvedLinks(links),
+    resolvconf: resolvconfRecords(bridge, state.links),
+  }
 }
 
 /** Longer than the kernel takes to act on carrier (a second, LW_URGENT aside). A link may be dormant for good (802.1X). */
@@ -68,7 +96,7 @@ const patience = 4000
 export async function settle(goal: NetworkState, sides: Sides, milliseconds = patience): Promise<Sight> {
   const { state, differences } = await settleQuickly(goal, sides, milliseconds)
   if (goal.firewall === undefined) return { state, differences }
-  const whole = await withFirewall(state, sides.finalName ?? sides.bridge)
+  const whole = await withFirewall(state, nameOf(sides))
   return {
     state: whole,
     differences: [...differences, ...compareFirewall(whole.firewall, goal.firewall, sides)],
@@ -108,7 +136,7 @@ export async function withCarriers(sides: Sides): Promise<NetworkState> {
   for (;;) {
     const state = await observeQuickly(sides)
     const waits = devsOf(sides).some((dev) => findLink(state, dev)?.carrier === false)
-    if (!waits || performance.now() > deadline) return withFirewall(state, sides.finalName ?? sides.bridge)
+    if (!waits || performance.now() > deadline) return withFirewall(state, nameOf(sides))
     await sleep(20)
   }
 }

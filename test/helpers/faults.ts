@@ -245,3 +245,7 @@ export async function faultyIp(lab: Lab): Promise<Faulty> {
 /** Of the host, with the bridge's random id left out. */
 export const shot = async (lab: Lab): Promise<string> =>
   (await snapshot(lab)).replaceAll(/(?<=qemu-tap-hooks )[0-9a-f]+/g, 'ID')
+
+/** What a program does, as shell words: as soon as it is in the journal its caller dies, and it goes on for a moment. */
+export const outlivingItsCaller =
+  'until grep -qs "\\"child\\":{\\"pid\\":$$," /run/qemu-tap-hooks/*/journal-*.json; do sleep 0.01; done; kill -9 $PPID; sleep 0.3'

@@ -4,28 +4,54 @@ import { fileURLToPath } from 'node:url'
 import type { Lab } from '../lab/lab.ts'
 import type { Running } from '../lab/start.ts'
 import { tool } from '../lab/tools.ts'
+import { breakable } from './broken-calls.ts'
+import { inMountsOf, overlay } from './mounts.ts'
 import { until } from './tap.ts'
 
 /** Real DHCP clients and network managers, in a lab's host. */
 
-const unpacked = fileURLToPath(new URL('../../.cache/managers', import.meta.url))
-const libraries = `${unpacked}/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`
+/** What the set-up unpacked. */
+export const unpacked = fileURLToPath(new URL('../../.cache/managers', import.meta.url))
+export const libraries = `${unpacked}/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`
 
 /** What the set-up unpacked and did not install; or what the machine has. */
-function program(name: string): string {
+export function unpackedProgram(name: string): string {
   const places = [`${unpacked}/usr/sbin/${name}`, `${unpacked}/usr/bin/${name}`, `${unpacked}/sbin/${name}`]
   return places.find((place) => existsSync(place)) ?? tool(name)
 }
 
-/** A DHCP server on the router's side of eth0. */
-export async function dhcpServer(lab: Lab): Promise<void> {
+/** One that belongs into no folder of programs. */
+export const unpackedFile = (path: string): string => `${unpacked}/${path}`
+
+export interface Leases {
+  /** How long one lasts, as dnsmasq reads it; two minutes at least. */
+  readonly time: string
+  /** After how many seconds a client asks for it again; left out: after half of it. */
+  readonly renewal?: number
+  /** Whether the router also advertises its IPv6 prefix, every ten seconds. */
+  readonly isAdvertising?: boolean
+  /** More of what the server tells, as dnsmasq reads it. */
+  /** As dnsmasq reads them: `option:dns-server,192.168.1.1`. */
+  readonly options?: readonly string[]
+}
+
+/** A DHCP server on the router's side of eth0, and the router itself. It says what it is asked. */
+export async function dhcpServer(
+  lab: Lab,
+  { time, renewal, isAdvertising = false, options: more = [] }: Leases = { time: '1h' },
+): Promise<Running> {
   const options = [
     '--conf-file=/dev/null',
     '--port=0',
     '--user=root',
     '--interface=e0',
     '--bind-interfaces',
-    '--dhcp-range=192.168.1.100,192.168.1.150,1h',
+    `--dhcp-range=192.168.1.100,192.168.1.150,${time}`,
+    ...(isAdvertising
+      ? ['--enable-ra', `--dhcp-range=::,constructor:e0,ra-only,${time}`, '--ra-param=e0,10,120']
+      : []),
+    ...(renewal === undefined ? [] : [`--dhcp-option=option:T1,${renewal}`]),
+    ...more.map((option) => `--dhcp-option=${option}`),
     '--dhcp-leasefile=/run/leases',
     '--no-ping',
     '--pid-file=',
@@ -41,13 +67,18 @@ export async function dhcpServer(lab: Lab): Promise<void> {
     ...options,
   ])
   await server.waitFor(/DHCP, IP range/)
+  return server
 }
+
+/** With the paths of its program. */
+export const clientLine = ([name = '', ...args]: readonly string[]): readonly string[] => [
+  ...(name === 'udhcpc' ? [tool('busybox'), 'udhcpc'] : [unpackedProgram(name)]),
+  ...args,
+]
 
 /** Starts a client, and waits until it has a lease: each says so in words of its own. */
 export async function dhcpClient(lab: Lab, words: readonly string[], leased?: RegExp): Promise<Running> {
-  const [name = '', ...args] = words
-  const path = name === 'udhcpc' ? [tool('busybox'), 'udhcpc'] : [program(name)]
-  const client = await lab.start('host', ['sh', '-c', 'exec "$@" 2>&1', 'sh', ...path, ...args])
+  const client = await lab.start('host', ['sh', '-c', 'exec "$@" 2>&1', 'sh', ...clientLine(words)])
   if (leased !== undefined) await client.waitFor(leased, 30_000)
   return client
 }
@@ -57,13 +88,22 @@ const withoutUdev = ['sh', '-c', 'mount -o remount,ro /sys && exec "$@" 2>&1', '
 
 /** systemd-networkd, with the `.network` files that are given by their text; waits until it has looked at eth0. */
 export async function networkd(lab: Lab, files: Readonly<Record<string, string>>): Promise<Running> {
+  await startBus(lab)
+  return networkdAlone(lab, files)
+}
+
+/** The same without a bus; with no files, one that is begun again. */
+export async function networkdAlone(
+  lab: Lab,
+  files: Readonly<Record<string, string>> = {},
+): Promise<Running> {
   const folders = ['/run/systemd/network', '/run/systemd/netif']
   await lab.ok('host', ['mkdir', '-p', ...folders])
   await lab.ok('host', ['chown', 'systemd-network:systemd-network', '/run/systemd/netif'])
   for (const [name, text] of Object.entries(files))
     await lab.ok('host', ['tee', `/run/systemd/network/${name}`], { input: text })
   const running = await lab.start('host', [...withoutUdev, '/lib/systemd/systemd-networkd'])
-  const decided = `until grep -q '^ADMIN_STATE=[^p]' /run/systemd/netif/links/$(cat /sys/class/net/eth0/ifindex); do sleep 0.05; done`
+  const decided = `until grep -q '^ADMIN_STATE=[^pi]' /run/systemd/netif/links/$(cat /sys/class/net/eth0/ifindex); do sleep 0.05; done`
   await lab.ok('host', ['timeout', '15', 'sh', '-c', decided])
   return running
 }
@@ -78,7 +118,7 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 const dir = '/run/manager'
 
 /** A system bus of the lab's own. */
-async function startBus(lab: Lab): Promise<void> {
+export async function startBus(lab: Lab): Promise<void> {
   await lab.ok('host', ['mkdir', '-p', dir, '/run/dbus'])
   await lab.ok('host', ['tee', `${dir}/bus.conf`], { input: busConfig })
   const bus = [
@@ -105,7 +145,12 @@ export async function firewalld(lab: Lab, zone?: string): Promise<Running> {
 /** NetworkManager on a bus of its own, with more lines for its configuration; waits until it has looked at eth0. */
 export async function networkManager(lab: Lab, config = ''): Promise<Running> {
   await startBus(lab)
-  const text = `[main]\nplugins=keyfile\ndns=none\nrc-manager=unmanaged\n${config}`
+  return startNetworkManager(lab, config)
+}
+
+/** The same where the bus is there. */
+export async function startNetworkManager(lab: Lab, config = ''): Promise<Running> {
+  const text = `[main]\nplugins=keyfile\nrc-manager=unmanaged\n${config}`
   await lab.ok('host', ['tee', `${dir}/nm.conf`], { input: text })
   const options = Object.entries({
     config: 'nm.conf',
@@ -116,11 +161,20 @@ export async function networkManager(lab: Lab, config = ''): Promise<Running> {
     'pid-file': 'pid',
   }).map(([name, file]) => `--${name}=${dir}/${file}`)
   const env = { LD_LIBRARY_PATH: libraries }
-  const line = [...withoutUdev, program('NetworkManager'), '--debug', '--log-level=INFO', ...options]
+  const line = [...withoutUdev, unpackedProgram('NetworkManager'), '--debug', '--log-level=INFO', ...options]
   const running = await lab.start('host', line, { env })
   await running.waitFor(/manager: startup complete/, 20_000)
   return running
 }
 
+/** nmcli where the commands look for it, as it is on a machine with NetworkManager. */
+export async function installNmcli(lab: Lab): Promise<void> {
+  const real = `env LD_LIBRARY_PATH='${libraries}' '${unpackedProgram('nmcli')}'`
+  await lab.ok('host', ['mkdir', '-p', '/run/tools/nmcli.bin'])
+  await lab.ok('host', ['tee', '/run/tools/nmcli.bin/nmcli'], { input: breakable('nmcli', real) })
+  await lab.ok('host', ['chmod', '+x', '/run/tools/nmcli.bin/nmcli'])
+  await inMountsOf(lab, overlay('/run/tools/nmcli.bin', '/usr/bin'))
+}
+
 export const nmcli = (lab: Lab, line: string): Promise<string> =>
-  lab.ok('host', [program('nmcli'), ...line.split(' ')], { env: { LD_LIBRARY_PATH: libraries } })
+  lab.ok('host', [unpackedProgram('nmcli'), ...line.split(' ')], { env: { LD_LIBRARY_PATH: libraries } })

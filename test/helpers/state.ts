@@ -101,6 +101,11 @@ const state = (parts: Partial<NetworkState>): NetworkState => ({
   routing: undefined,
   dnsmasq: undefined,
   firewall: undefined,
+  clients: undefined,
+  manager: undefined,
+  networkd: undefined,
+  resolved: undefined,
+  resolvconf: undefined,
   ...parts,
 })
 

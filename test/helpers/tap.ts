@@ -82,10 +82,10 @@ export const journals = (lab: Lab): Promise<string> =>
   lab.ok('host', ['sh', '-c', 'cd /run/qemu-tap-hooks 2>/dev/null && grep -r "" . --include="journal*" || :'])
 
 /** Waits until a condition holds; throws after ten seconds. */
-export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000
+export async function until(what: string, condition: () => Promise<boolean>, seconds = 10): Promise<void> {
+  const deadline = Date.now() + seconds * 1000
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within 10 s: ${what}`)
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`)
     await delay(10)
   }
 }

@@ -121,7 +121,7 @@ async function settingsOf(command: Name): Promise<readonly Fault[]> {
   await lab.close()
   const lines = script
     .split('\n')
-    .filter((line) => /^(ip|sysctl|link) /.test(line) && !line.includes('-batch'))
+    .filter((line) => /^(ip|sysctl|link|neigh|addr|route) /.test(line) && !line.includes('-batch'))
   const ipLines = (until: number): number =>
     lines.slice(0, until).filter((line) => !line.startsWith('sysctl')).length
   return lines.flatMap((line, index): readonly Fault[] => {

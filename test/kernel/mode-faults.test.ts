@@ -2,12 +2,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
-import { bin, faultyIp, shot, type Fault, type Faulty } from '../helpers/faults.ts'
+import { bin, faultyIp, outlivingItsCaller, shot, type Fault, type Faulty } from '../helpers/faults.ts'
+import { dhcpServer, networkd } from '../helpers/managers.ts'
 import { inLab, run, until } from '../helpers/tap.ts'
 import { startVethGuest } from '../helpers/veth-guest.ts'
 import { processesLike, watchdogs } from '../helpers/watchdog.ts'
-import { openLab, type Lab } from '../lab/lab.ts'
+import { openLab, type Lab, type LabOptions } from '../lab/lab.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
+import { tool } from '../lab/tools.ts'
 
 /** What goes wrong with a bridge that has no uplink leaves addresses, chains, settings, links and servers as they were. */
 
@@ -16,6 +18,19 @@ const network = ['--address', '192.168.20.1/24', '--address', 'fd20::1/64']
 /** Each behind a firewall that ends what it does not know. */
 const modes = {
   'on the LAN': { up: ['brup'], down: ['brdown'], leastLines: { brup: 15, brdown: 10 } },
+  'on the LAN, with a DHCP client': {
+    up: ['brup'],
+    down: ['brdown'],
+    leastLines: { brup: 15, brdown: 10 },
+    prepare: startClient,
+  },
+  'on the LAN, with networkd': {
+    up: ['brup'],
+    down: ['brdown'],
+    leastLines: { brup: 15, brdown: 10 },
+    lab: { bare: true },
+    prepare: startNetworkd,
+  },
   'host-only': {
     up: ['brup', 'br20', '--no-uplink', ...network],
     down: ['brdown', 'br20'],
@@ -32,6 +47,8 @@ interface Mode {
   readonly up: readonly string[]
   readonly down: readonly string[]
   readonly leastLines: Readonly<Record<Name, number>>
+  readonly lab?: LabOptions
+  readonly prepare?: (lab: Lab) => Promise<void>
   /** While it is up, some time before anything goes wrong. */
   readonly use?: (lab: Lab) => Promise<void>
 }
@@ -42,6 +59,25 @@ const lineOf = ({ up, down }: Mode, command: Name): readonly string[] => (comman
 
 const words = ([name = '', ...args]: readonly string[]): readonly string[] => [bin(name), ...args]
 
+async function startClient(lab: Lab): Promise<void> {
+  await dhcpServer(lab)
+  await lab.ok('host', [tool('dhclient'), '-4', '-pf', '/run/dhclient.pid', 'eth0'])
+}
+
+async function startNetworkd(lab: Lab): Promise<void> {
+  await lab.ip('host', ['link set eth0 up'])
+  const lines = ['Address=192.168.1.50/24', 'Address=fd01::50/64', 'Gateway=192.168.1.1', 'Gateway=fd01::1']
+  const text = ['[Match]', 'Name=eth0', '[Network]', ...lines, 'IPv6AcceptRA=no', ''].join('\n')
+  await networkd(lab, { '10-eth0.network': text })
+  await until('networkd is done', async () => (await managedBy(lab, 'eth0')).includes('=configured'))
+}
+
+/** What networkd says of a link, if there are both. */
+const managedBy = (lab: Lab, dev: string): Promise<string> => {
+  const file = `/run/systemd/netif/links/$(ip -o link show ${dev} 2>/dev/null | cut -d: -f1)`
+  return lab.ok('host', ['sh', '-c', `cat ${file} 2>/dev/null | grep -E '^(ADMIN_STATE|NETWORK_FILE)=' || :`])
+}
+
 /** To a guest that is gone then. */
 async function giveLease(lab: Lab): Promise<void> {
   const guest = await startVethGuest(lab, { name: 'guest', bridge: 'br20', addresses: [] })
@@ -51,18 +87,28 @@ async function giveLease(lab: Lab): Promise<void> {
 
 const leasesIn = 'cat /run/qemu-tap-hooks/*/leases-* 2>/dev/null | sort'
 
-/** The network, how many servers there are, and what leases they have given. */
+/** The network, how many servers there are and what leases they have given, and whether a DHCP client looks after which link. */
 async function sight(lab: Lab): Promise<string> {
   const servers = await processesLike(lab, 'qemu-tap-hooks-dnsmasq *')
   const leases = await lab.ok('host', ['sh', '-c', leasesIn])
-  return `${await shot(lab)}\n${servers.length} servers\n${leases}`
+  const clients = await Promise.all(
+    ['eth0', 'br0'].map(async (dev) => (await processesLike(lab, `/*dhclient *${dev} `)).length > 0),
+  )
+  const managed = await Promise.all(['eth0', 'br0'].map((dev) => managedBy(lab, dev)))
+  const units = await lab.ok('host', [
+    'sh',
+    '-c',
+    'find /run/systemd/network -name "*qemu*" 2>/dev/null | sort',
+  ])
+  return `${await shot(lab)}\n${managed.join('')}${units}${servers.length} servers\n${leases}\nclients: ${clients.join(' ')}`
 }
 
 async function openScene(mode: Mode, command: Name): Promise<{ lab: Lab; faulty: Faulty; before: string }> {
-  const lab = await openLab()
+  const lab = await openLab(mode.lab)
   // Loaded with the first rule, and the kernel keeps their settings.
   const closed = 'for t in iptables-nft ip6tables-nft; do $t -P FORWARD DROP; done'
   await lab.ok('host', ['sh', '-ec', closed])
+  await mode.prepare?.(lab)
   await lab.ok('host', words(mode.up))
   await mode.use?.(lab)
   await lab.ok('host', words(mode.down))
@@ -152,7 +198,7 @@ exec -a ${name} ${lab.dir}/real-${program} "$@"
 const deeds = [
   { name: 'refuses', deed: 'echo no >&2; exit 1', exit: 1 },
   { name: 'dies', deed: 'kill -9 $$', exit: 1 },
-  { name: 'is there when its caller is killed', deed: 'kill -9 $PPID; sleep 0.3', exit: 137 },
+  { name: 'is there when its caller is killed', deed: outlivingItsCaller, exit: 137 },
 ] as const
 const served = modes['with NAT and a server']
 const orders = [

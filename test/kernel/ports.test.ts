@@ -236,6 +236,7 @@ test('isolated guests reach the host and nobody on their bridge', async () => {
     expect((await two.run('ping -c1 -W3 192.168.30.1')).exit).toBe(0)
     expect((await one.run('ping -c1 -W2 192.168.30.3')).exit).not.toBe(0)
     await lab.ip('host', 'link set tap3 type bridge_slave isolated off')
-    expect((await one.run('ping -c1 -W3 192.168.30.3')).exit).toBe(0)
+    // The first ones may still wait for the answer that the bridge kept from it.
+    expect((await one.run('ping -c5 -W3 192.168.30.3')).exit).toBe(0)
   })
 })

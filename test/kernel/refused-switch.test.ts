@@ -7,7 +7,7 @@ import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots } from '../lab/snapshot.ts'
 
 /** eth0 has left br0, and from here on `ip` refuses everything, also what would put eth0 back. */
-const bridgeDeletion = 11
+const bridgeDeletion = 12
 
 test('a rollback whose switch is refused takes nothing from the side that is in use', async () => {
   await inLab(async (lab) => {
@@ -32,7 +32,7 @@ const lines = [
   ['brup', 17, /^route add unicast ::\/0 .* dev br0$/],
   ['brup', 27, /^link set dev br0 alias /],
   ['brdown', 8, /^route add unicast ::\/0 .* dev eth0$/],
-  ['brdown', 11, /^link del dev br0$/],
+  ['brdown', bridgeDeletion, /^link del dev br0$/],
 ] as const
 
 test.each(lines)(

@@ -28,7 +28,7 @@ test('a bridge that somebody deletes in the middle of brup leaves no rule behind
 })
 
 /** `link set dev eth0 nomaster`; after it only the bridge's deletion is left in that batch. */
-const leaving = 10
+const leaving = 11
 
 test('a rule that forbids what goes out by the uplink keeps no route from coming back', async () => {
   await inLab(async (lab) => {

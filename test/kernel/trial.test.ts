@@ -55,6 +55,26 @@ describe('a trial that nobody accepts', () => {
     })
   })
 
+  test('gives no lease back the time that it had before it was renewed', async () => {
+    await inLab(async (lab) => {
+      const leased = ['192.168.1.60/24', 'fd01::60/64']
+      const lines = (verb: string, dev: string, seconds: number): readonly string[] =>
+        leased.map(
+          (cidr) =>
+            `addr ${verb} ${cidr} dev ${dev} valid_lft ${seconds} preferred_lft ${seconds}${cidr.includes(':') ? ' nodad' : ''}`,
+        )
+      await lab.ip('host', lines('add', 'eth0', 10))
+      const running = await startTrial(lab, 2)
+      await lab.ip('host', lines('change', 'br0', 600))
+      expect((await running.exited).exit).toBe(1)
+      const text = await lab.ok('host', ['ip', '-j', 'addr', 'show', 'dev', 'eth0', 'dynamic'])
+      const [link] = JSON.parse(text) as { addr_info: { local?: string; valid_life_time: number }[] }[]
+      const times = (link?.addr_info ?? []).filter(({ local }) => local !== undefined)
+      expect(times).toHaveLength(2)
+      for (const { valid_life_time } of times) expect(valid_life_time).toBeGreaterThan(500)
+    })
+  })
+
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],

@@ -26,6 +26,7 @@ const bare = {
   config: undefined,
   trySeconds: undefined,
   accept: false,
+  exportKind: undefined,
 }
 const v4 = { family: 4, text: '10.0.0.5', prefixLength: 24 }
 const v6 = { family: 6, text: 'fd00::5', prefixLength: 64 }
@@ -47,6 +48,9 @@ describe('brup', () => {
     ['--try 5', { trySeconds: 5 }],
     ['br1 --accept --quiet', { bridge: 'br1', accept: true, quiet: true }],
     ['--dry-run --json', { dryRun: true, json: true }],
+    ['--export networkd', { exportKind: 'networkd' }],
+    ['--export=netplan --all --json', { exportKind: 'netplan', all: true, json: true }],
+    ['br1 --no-uplink --export libvirt', { exportKind: 'libvirt', bridge: 'br1', hasNoUplink: true }],
     ['--json true', { json: true, bridge: 'true' }],
     ['--json false', { json: true, bridge: 'false' }],
     ['--quiet', { quiet: true }],
@@ -58,6 +62,14 @@ describe('brup', () => {
 
   test.each([
     ['--no-uplink --uplink eth0', '--no-uplink and --uplink exclude each other'],
+    ['--export networkd --try 5', '--export and --try exclude each other'],
+    ['--export networkd --dry-run', '--export and --dry-run exclude each other'],
+    ['--export networkd --check-gateway 1', '--export and --check-gateway exclude each other'],
+    ['--export networkd --strict-firewall', '--export and --strict-firewall exclude each other'],
+    ['--export networkd --accept', '--accept and --export exclude each other'],
+    ['--export wicked', '--export "wicked" is not known'],
+    ['--export toString', '--export "toString" is not known'],
+    ['--export=', '--export needs a value'],
     ['--gateway 10.0.0.1 --no-uplink', '--no-uplink and --gateway exclude each other'],
     ['--no-uplink --check-gateway 0', '--no-uplink and --check-gateway exclude each other'],
     ['--no-uplink --accept', '--accept and --no-uplink exclude each other'],
@@ -66,7 +78,7 @@ describe('brup', () => {
     ['--no-json', 'unknown option --no-json'],
     ['--nat --uplink eth0', '--nat and --uplink exclude each other'],
     ['--nat --gateway 10.0.0.1', '--nat and --gateway exclude each other'],
-    ['--dhcp', 'unknown option --dhcp'],
+    ['--dhpc', 'unknown option --dhpc'],
     ['--all br1', '--all and br1 exclude each other'],
     ['--all --try 5', '--all and --try exclude each other'],
     ['--dhcp-range a,b', '--dhcp-range "a,b" is not a pair of IPv4 addresses'],

@@ -51,6 +51,8 @@ describe('success', () => {
     ['', 'done\n'],
     ['--quiet', ''],
     ['--quiet --dry-run', 'done\n'],
+    ['--quiet --export networkd', 'done\n'],
+    ['--quiet --export=networkd', 'done\n'],
     ['--version', 'brup development\n'],
   ])('%j writes %j', async (line, stdout) => {
     expect(await run(line)).toMatchObject({ exit: 0, stdout, stderr: '' })
@@ -114,7 +116,7 @@ describe('failure', () => {
   })
 
   test('a usage error is a document too where --json is an option, and not after --', async () => {
-    expect((await run('--dhcp --json')).json).toMatchObject({ exit: 2, error: { kind: 'usage' } })
+    expect((await run('--dhpc --json')).json).toMatchObject({ exit: 2, error: { kind: 'usage' } })
     expect((await run('br0 -- --json')).stdout).toBe('')
   })
 })

@@ -92,6 +92,7 @@ test('a full file', () => {
         checkGatewaySeconds: 0,
         mtu: undefined,
         stp: false,
+        dhcp: false,
         isolated: false,
         firewall: undefined,
         nat: false,
@@ -121,6 +122,7 @@ test('a full file', () => {
         checkGatewaySeconds: undefined,
         mtu: 9000,
         stp: true,
+        dhcp: false,
         isolated: true,
         firewall: 'warn',
         check: { words: ['/bin/true'], seconds: 10 },
@@ -207,6 +209,14 @@ describe('each error names file, line, key and what is allowed', () => {
     ],
     ['[[bridge]]\nname="a"\nfirewall = "no"', 'c:3: bridge[1].firewall is none (allowed: "open", "warn")'],
     ['[[bridge]]\nname="a"\nmtu = 67', 'c:3: bridge[1].mtu is not an MTU (allowed: a whole number of bytes'],
+    [
+      '[[bridge]]\nname="a"\nnat = true\ndhcp = true',
+      'c:4: bridge[1].dhcp needs an uplink, behind which the server is (allowed: neither with nat nor with uplink = false)',
+    ],
+    [
+      '[[bridge]]\nname="a"\naddress = ["192.168.1.5/24"]\ndhcp = true',
+      'c:4: bridge[1].dhcp excludes an IPv4 address (allowed: IPv6 addresses)',
+    ],
     [
       '[[bridge]]\nname="a"\nstp = true',
       'c:3: bridge[1].stp would silence the host until its port forwards (allowed: with uplink = false)',

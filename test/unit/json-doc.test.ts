@@ -51,6 +51,11 @@ const empty: NetworkState = {
   routing: undefined,
   dnsmasq: undefined,
   firewall: undefined,
+  clients: undefined,
+  manager: undefined,
+  networkd: undefined,
+  resolved: undefined,
+  resolvconf: undefined,
 }
 
 test('the fields of brstatus', () => {
@@ -60,6 +65,7 @@ test('the fields of brstatus', () => {
     holders: [],
     journal: { kind: 'none' },
     locked: false,
+    owners: [],
     trial: undefined,
     detached: [],
     drift: [],
@@ -102,6 +108,7 @@ test('each step, with what it works on', () => {
     'neigh.replace': ['neighbour'],
     'neigh.del': ['neighbour'],
     'neigh.seed': ['dev', 'dst', 'mac'],
+    'neigh.flush': ['dev'],
     'sysctl.set': ['sysctl'],
     'nft.load': ['text'],
     'dnsmasq.start': ['bridge', 'words'],
@@ -109,6 +116,19 @@ test('each step, with what it works on', () => {
     'zone.join': ['zone', 'dev'],
     'zone.leave': ['zone', 'dev'],
     'dnsmasq.stop': ['bridge'],
+    'client.start': ['client', 'inherits'],
+    'client.stop': ['client'],
+    'nm.tell': ['bridge', 'text'],
+    'nm.release': ['dev', 'to'],
+    'nm.forget': ['dev', 'to'],
+    'nm.up': ['dev', 'to', 'anew'],
+    'networkd.units': ['put', 'remove', 'passing', 'reload', 'awaits', 'released'],
+    'dns.set': ['dev', 'key', 'values'],
+    'dns.revert': ['dev'],
+    'dns.hold': ['dev'],
+    'dns.release': ['dev', 'index', 'settings'],
+    'resolvconf.add': ['record'],
+    'resolvconf.del': ['record'],
   } satisfies { [Op in Step['op']]: (keyof Extract<Step, { op: Op }>)[] }
   const documented = rowsUnder('Steps').flatMap(([ops, fields]) =>
     quoted(ops).map((op) => [op, quoted(fields)] as const),
@@ -136,7 +156,8 @@ test('the journal and the states in it', () => {
   for (const [part, each] of rowsUnder('The journal')) {
     const schema = Object.entries(parts).find(([name]) => `\`${name}\`` === part)?.[1]
     if (schema === undefined) continue
-    const inner = 'item' in schema ? schema.item : schema.wrapped
+    const bare = 'wrapped' in schema ? schema.wrapped : schema
+    const inner = 'item' in bare ? bare.item : bare
     const entries = 'entries' in inner ? inner.entries : {}
     expect([part, quoted(each)]).toEqual([part, keys(entries)])
   }

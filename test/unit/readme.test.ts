@@ -81,6 +81,7 @@ describe('the configuration example', () => {
           addresses: [{ text: '192.168.30.1', prefixLength: 24 }],
           mtu: 9000,
           stp: true,
+          dhcp: false,
           isolated: true,
         },
         {

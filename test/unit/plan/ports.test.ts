@@ -21,7 +21,7 @@ const rejoined = (wish: PortWish, master = bridge): readonly string[] => {
 const join = 'ip link set dev tap0 master br0'
 
 describe('a port that joins again', () => {
-  test('as any other needs no more than that', () => {
+  test('like all others needs no more than that', () => {
     expect(rejoined(plain)).toEqual([join])
     expect(rejoined(plain, filtering)).toEqual([join])
   })

@@ -1,0 +1,60 @@
+import { freshVariable, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
+import type { DhcpClient, Inherited } from '../state.ts'
+import type { Step } from '../step.ts'
+import { hereDocument, quoted } from './quoted.ts'
+
+/** A DHCP client that ends, as a line of a shell. */
+export const endLine = (client: DhcpClient): string =>
+  `pkill -KILL --ns $$ --nslist net -u root -f ${quoted(patternOf(client))} || :`
+
+/** That of its command line. */
+function patternOf({ name, families, dev }: DhcpClient): string {
+  const link = dev.replaceAll('.', '[.]')
+  switch (name) {
+    case 'dhclient':
+      return `(^|/)dhclient ${families.includes(6) ? '.*-6 ' : ''}(.* )?${link}( |$)`
+    case 'dhcpcd':
+      // A launcher keeps another one from beginning.
+      return `^dhcpcd: ((\\[.*\\] )?${link} |\\[launcher\\])`
+    case 'udhcpc':
+      return `udhcpc .*-i ?${link}( |$)`
+  }
+}
+
+/** Its files, our script where it runs that, and the client itself. */
+export function beginLines({ client, inherits }: Extract<Step, { op: 'client.start' }>): readonly string[] {
+  const fresh = `${stateFolder}/udhcpc-${client.dev}.fresh`
+  const { words, env } = throughScript(client, fresh)
+  const isOurs = client.name !== 'dhcpcd' && words !== client.words
+  const settings = Object.entries(env).map(([key, value]) => quoted(`${key}=${value}`))
+  const program = client.path.includes('busybox') ? [client.path, client.name] : [client.path]
+  const line = [...program, ...words].map(quoted).join(' ')
+  return [
+    ...inherits.flatMap(inheritLines),
+    ...(isOurs ? [...scriptsFor(client)].flatMap(scriptLines) : []),
+    ...(env[freshVariable] === undefined ? [] : [`touch ${quoted(fresh)}`]),
+    [
+      'setsid env -i PATH=/usr/sbin:/sbin:/usr/bin:/bin',
+      ...settings,
+      `${line} </dev/null >/dev/null 2>&1 &`,
+    ].join(' '),
+  ]
+}
+
+const scriptLines = ([path, text]: readonly [string, string]): readonly string[] => [
+  `mkdir -p ${stateFolder}`,
+  hereDocument(`cat >${path}`, text.trimEnd().split('\n')),
+  `chmod 755 ${path}`,
+]
+
+function inheritLines({ from, to, as, oldDev, dev }: Inherited): readonly string[] {
+  const [source, target] = [from, to].map(quoted)
+  const folder = quoted(to.slice(0, to.lastIndexOf('/')))
+  const copied = `sed '/^ *\\(interface\\|allowinterfaces\\|denyinterfaces\\)/s/\\<${oldDev}\\>/${dev}/g' ${source}`
+  const action = {
+    copy: `cp ${source} ${target}`,
+    text: `${copied} >${target}`,
+    append: `${copied} >>${target} && rm ${source}`,
+  }
+  return [`mkdir -p -m 700 ${folder}`, `[ ! -e ${source} ] || { ${action[as]}; }`]
+}

@@ -1,0 +1,340 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+
+import { acknowledged, clients, inLeasedLab, leased, type Scene } from '../helpers/dhcp-host.ts'
+import { clientLine, dhcpClient, dhcpServer, unpackedProgram } from '../helpers/managers.ts'
+import { bin } from '../helpers/faults.ts'
+import { expectEnding } from '../helpers/refused.ts'
+import { inLab, ok, run, until } from '../helpers/tap.ts'
+import { processesLike } from '../helpers/watchdog.ts'
+import type { Lab } from '../lab/lab.ts'
+import { tool } from '../lab/tools.ts'
+import { snapshot, diffSnapshots } from '../lab/snapshot.ts'
+
+/** The DHCP client of the uplink goes with the host to the bridge, and back. */
+
+/** Its pid. One that goes into the background is another process from then on. */
+async function theOnly(lab: Lab, pattern: string): Promise<string> {
+  let pids: readonly number[] = []
+  await until(`there is one ${pattern}`, async () => {
+    pids = await processesLike(lab, pattern)
+    return pids.length === 1
+  })
+  return String(pids[0])
+}
+
+describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
+  const leases = { time: '2m', renewal: 5 }
+
+  /** What it gets when it begins, and what it asks for later on. */
+  async function renews({ lab, server }: Scene, address: string, since: number): Promise<void> {
+    const all = (): number => acknowledged(server, address)
+    await until('it has its lease', () => Promise.resolve(all() > since), 30)
+    // It keeps to half of the lease's time, whatever the server says, but for this signal.
+    const isRenewed = async (): Promise<boolean> => {
+      if (name === 'udhcpc') await lab.run('host', ['kill', '-USR1', await theOnly(lab, pattern)])
+      await delay(500)
+      return all() > since + 1
+    }
+    await until('it is renewed', isRenewed, 30)
+  }
+
+  test('goes to the bridge and back with its lease, and renews it on both', async () => {
+    await inLeasedLab(words, leases, async (scene) => {
+      const { lab, server } = scene
+      const before = await snapshot(lab)
+      const [address = ''] = await leased(lab, 'eth0')
+      const first = acknowledged(server, address)
+      await ok(lab, 'brup')
+      await renews(scene, address, first)
+      expect(await leased(lab, 'eth0')).toEqual([])
+      expect(await leased(lab, 'br0')).toEqual([address])
+      const then = acknowledged(server, address)
+      await ok(lab, 'brdown')
+      await renews(scene, address, then)
+      expect(await leased(lab, 'eth0')).toEqual([address])
+      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+      await theOnly(lab, pattern)
+    })
+  }, 120_000)
+
+  test('that has died on the bridge is begun again by the next brup, and renews', async () => {
+    await inLeasedLab(words, leases, async (scene) => {
+      const { lab, server } = scene
+      const [address = ''] = await leased(lab, 'eth0')
+      const first = acknowledged(server, address)
+      await ok(lab, 'brup')
+      await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > first), 30)
+      await lab.ok('host', ['kill', '-9', await theOnly(lab, pattern)])
+      expect(await ok(lab, 'brstatus')).toContain(`drift: missing: ${name} of br0`)
+      const then = acknowledged(server, address)
+      expect((await run(lab, 'brup')).stderr).toContain(`repaired: missing: ${name} of br0`)
+      await renews(scene, address, then)
+      expect(await leased(lab, 'br0')).toEqual([address])
+      await ok(lab, 'brdown')
+      expect(await leased(lab, 'eth0')).toEqual([address])
+    })
+  }, 120_000)
+
+  test('that somebody begins on the uplink again is drift, and ended by the next brup', async () => {
+    await inLeasedLab(words, leases, async ({ lab }) => {
+      await ok(lab, 'brup')
+      await dhcpClient(lab, words)
+      const drift = `too much: ${name} of eth0`
+      await until('it is seen', async () => (await ok(lab, 'brstatus')).includes(drift))
+      expect((await run(lab, 'brup')).stderr).toContain(`repaired: ${drift}`)
+      await theOnly(lab, pattern)
+      await ok(lab, 'brdown')
+    })
+  }, 120_000)
+
+  test('keeps what else is on the link, also where no server answers any more', async () => {
+    await inLeasedLab(words, leases, async ({ lab, server }) => {
+      await lab.ip('host', [
+        'addr add 192.168.7.1/24 dev eth0',
+        'route add 192.168.8.0/24 via 192.168.7.9 dev eth0',
+      ])
+      const before = await snapshot(lab)
+      server.kill('SIGKILL')
+      await ok(lab, 'brup')
+      await ok(lab, 'brdown')
+      // Long enough for its script, and for its first questions.
+      await delay(15_000)
+      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+    })
+  }, 120_000)
+
+  test('goes there and back by what --dry-run prints, too', async () => {
+    await inLeasedLab(words, leases, async (scene) => {
+      const { lab, server } = scene
+      const before = await snapshot(lab)
+      const [address = ''] = await leased(lab, 'eth0')
+      const script = await ok(lab, 'brup --dry-run')
+      const owner = `eth0 is managed by ${name}, which goes to br0 with its lease\n`
+      expect(script).toContain(`\n# ${owner}`)
+      await ok(lab, 'brup')
+      expect(await ok(lab, 'brstatus')).toContain(`\n  ${owner}`)
+      const back = await ok(lab, 'brdown --dry-run')
+      for (const [input, dev] of [
+        [back, 'eth0'],
+        [script, 'br0'],
+      ] as const) {
+        const since = acknowledged(server, address)
+        await lab.ok('host', ['sh', '-e'], { input })
+        await renews(scene, address, since)
+        expect(await leased(lab, dev)).toEqual([address])
+        await theOnly(lab, pattern)
+        if (dev === 'eth0') expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+      }
+      expect(await leased(lab, 'eth0')).toEqual([])
+    })
+  }, 120_000)
+
+  test('ends where the user tells another address, and is there again afterwards', async () => {
+    await inLeasedLab(words, leases, async ({ lab }) => {
+      const before = await snapshot(lab)
+      await ok(lab, 'brup --address 192.168.1.77/24 --gateway 192.168.1.1')
+      expect(await processesLike(lab, pattern)).toEqual([])
+      expect(await leased(lab, 'br0')).toEqual(['192.168.1.77'])
+      await ok(lab, 'brdown')
+      await theOnly(lab, pattern)
+      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+    })
+  }, 120_000)
+})
+
+test('dhcpcd with its helpers, as another user each: none of them stays behind', async () => {
+  const { words, pattern } = clients.dhcpcd
+  const accounts =
+    'mkdir -p /run/empty && (cat /etc/passwd; echo dhcpcd:x:999:999::/run/empty:/bin/false) >/run/passwd'
+  await inLab(
+    async (lab) => {
+      await lab.ok('host', ['sh', '-c', accounts])
+      const withAccounts = (line: readonly string[]): readonly string[] => [
+        ...['sh', '-c', 'mount --bind /run/passwd /etc/passwd && exec "$@"', 'sh'],
+        ...line,
+      ]
+      await dhcpServer(lab)
+      await lab.ok('host', withAccounts(clientLine(words)))
+      const helpers = ['privileged proxy', 'control proxy', 'network proxy'].map(
+        (name) => `dhcpcd: [[]${name}]*`,
+      )
+      const all = async (): Promise<number> => (await processesLike(lab, 'dhcpcd: *')).length
+      const oneEach = async (): Promise<void> => {
+        for (const each of [pattern, ...helpers]) await theOnly(lab, each)
+      }
+      await oneEach()
+      const before = await snapshot(lab)
+      const count = await all()
+      await lab.ok('host', withAccounts([bin('brup')]))
+      await oneEach()
+      expect(await leased(lab, 'eth0')).toEqual([])
+      await lab.ok('host', withAccounts([bin('brdown')]))
+      await oneEach()
+      await until('it has the same helpers', async () => (await all()) === count)
+      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+    },
+    { bare: true },
+  )
+})
+
+describe('a client is known to look after the uplink', () => {
+  const dhclient = [
+    'dhclient',
+    '-d',
+    '-sf',
+    '/bin/true',
+    '-lf',
+    '/run/dhclient.leases',
+    '-pf',
+    '/run/dhclient.pid',
+  ]
+  const udhcpc = ['udhcpc', '-f', '-s', '/bin/true']
+  const lines = [
+    [...udhcpc, '-i', 'eth0'],
+    [...udhcpc, '-ieth0'],
+    [...udhcpc, '--interface=eth0'],
+    udhcpc,
+    [...udhcpc, '-x', 'hostname:guest', '-F', 'myhost'],
+    [...dhclient, 'eth0'],
+    [...dhclient, '-p', '68', '-e', 'eth1=eth1', 'eth0'],
+  ]
+  const bound = /bound to|lease of .* obtained/
+  test.each(lines.map((words) => ({ words, line: words.join(' ') })))('$line', async ({ words }) => {
+    await inLab(async (lab) => {
+      await dhcpServer(lab)
+      const running = await dhcpClient(lab, words, bound)
+      const before = await snapshot(lab)
+      await ok(lab, 'brup')
+      expect(await running.exited).toMatchObject({ exit: 137 })
+      const [program = ''] = words
+      expect(await processesLike(lab, `/*${program} * br0 *`)).toHaveLength(1)
+      await ok(lab, 'brdown')
+      expect(await processesLike(lab, `/*${program} * br0 *`)).toHaveLength(0)
+      expect(await processesLike(lab, `/*${program} *`)).toHaveLength(1)
+      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+    })
+  })
+})
+
+test('one whose program was upgraded goes along all the same, as the new one', async () => {
+  await inLab(async (lab) => {
+    const place = [
+      'sh',
+      '-ec',
+      'mkdir -p /run/own && cp "$1" /run/own/new && mv /run/own/new /run/own/busybox',
+    ]
+    const upgrade = (): Promise<string> => lab.ok('host', [...place, 'sh', tool('busybox')])
+    await upgrade()
+    await dhcpServer(lab)
+    const words = ['udhcpc', '-f', '-s', '/bin/true', '-i', 'eth0']
+    await lab.start('host', ['/run/own/busybox', ...words])
+    const before = await theOnly(lab, '/run/own/busybox udhcpc *')
+    await upgrade()
+    await ok(lab, 'brup')
+    expect(await theOnly(lab, '*udhcpc * br0 *')).not.toBe(before)
+    await upgrade()
+    expect(await ok(lab, 'brstatus')).not.toContain('drift')
+    await ok(lab, 'brdown')
+    expect(await processesLike(lab, '*udhcpc * br0 *')).toEqual([])
+    await theOnly(lab, '/run/own/busybox udhcpc *')
+  })
+})
+
+test('one whose program was removed ends with the bridge, and brdown says so', async () => {
+  await inLab(async (lab) => {
+    await lab.ok('host', [
+      'sh',
+      '-ec',
+      'mkdir -p /run/own && cp "$1" /run/own/busybox',
+      'sh',
+      tool('busybox'),
+    ])
+    await dhcpServer(lab)
+    await lab.start('host', ['/run/own/busybox', 'udhcpc', '-f', '-s', '/bin/true', '-i', 'eth0'])
+    await theOnly(lab, '/run/own/busybox udhcpc *')
+    const before = await snapshot(lab)
+    await ok(lab, 'brup')
+    await lab.ok('host', ['rm', '/run/own/busybox'])
+    expect(await ok(lab, 'brstatus')).not.toContain('drift')
+    const { exit, stderr } = await run(lab, 'brdown')
+    const gone = 'brdown: /run/own/busybox is not there any more, and renews no lease of eth0\n'
+    expect([exit, stderr]).toEqual([0, gone])
+    expect(await processesLike(lab, '*udhcpc *')).toEqual([])
+    expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+  })
+})
+
+test('it does not end with the session or the service that brup was called from', async () => {
+  const { words, pattern } = clients.udhcpc
+  await inLeasedLab(words, { time: '1h' }, async ({ lab }) => {
+    const group = `/sys/fs/cgroup/session-${process.pid}`
+    const mounted = (script: string): readonly string[] => [
+      ...['sh', '-ec', `mount -t cgroup2 none /sys/fs/cgroup && ${script}`],
+      bin('brup'),
+    ]
+    await lab.ok('host', mounted(`mkdir ${group} && echo 0 >${group}/cgroup.procs && "$0"`))
+    const cgroup = async (pid: string): Promise<string> =>
+      /^0::(.*)$/m.exec(await lab.ok('host', ['cat', `/proc/${pid}/cgroup`]))?.[1] ?? ''
+    expect(await cgroup(await theOnly(lab, pattern))).toBe(await cgroup('1'))
+    // Nothing is left in it.
+    await lab.ok('host', mounted(`rmdir ${group}`))
+    await ok(lab, 'brdown')
+  })
+})
+
+test('what an ordinary user calls by such a name is left alone, and is not begun by root', async () => {
+  await inLab(async (lab) => {
+    const user = ['--reuid=65534', '--regid=65534', '--clear-groups']
+    const make =
+      'install -d -o 65534 /run/own && cp "$1" /run/own/dhclient && echo "sleep 1000" >/run/own/eth0'
+    await lab.ok('host', ['sh', '-ec', make, 'sh', tool('perl')])
+    const line = ['sh', '-c', 'cd /run/own && exec ./dhclient eth0']
+    await lab.start('host', [tool('setpriv'), ...user, ...line])
+    const pid = await theOnly(lab, './dhclient eth0 ')
+    await ok(lab, 'brup')
+    expect(await processesLike(lab, './dhclient *')).toEqual([Number(pid)])
+    await ok(lab, 'brdown')
+    expect(await processesLike(lab, '*dhclient *')).toEqual([Number(pid)])
+  })
+})
+
+test('one that somebody would begin again is in the way', async () => {
+  await inLab(async (lab) => {
+    const line = ['exec', ...clientLine(['udhcpc', '-f', '-s', '/bin/true', '-i', 'eth0'])].join(' ')
+    const make = 'mkdir -p /run/sv && tee /run/sv/run && chmod +x /run/sv/run'
+    await lab.ok('host', ['sh', '-ec', make], { input: `#!/bin/sh\n${line}\n` })
+    await lab.start('host', [unpackedProgram('runsv'), '/run/sv'])
+    await theOnly(lab, '/*udhcpc *')
+    const says =
+      /^brup: udhcpc \(pid \d+\) manages eth0 and would put its addresses back there \(runsv would begin it again: /
+    await expectEnding(lab, 'brup', { says })
+  })
+})
+
+describe('a client that cannot be taken along is in the way', () => {
+  const more = 'it looks after more than one link'
+  const lines: readonly (readonly [readonly string[], string])[] = [
+    [['dhclient', '-d', '-sf', '/bin/true', '-lf', '/run/d.leases', '-pf', '/run/d.pid'], more],
+    [
+      ['dhclient', '-d', '-sf', '/bin/true', '-lf', '/run/d.leases', '-pf', '/run/d.pid', 'eth0', 'eth1'],
+      more,
+    ],
+    [['udhcpc', '-f', '-s', '/bin/true', '--inter=eth0'], 'it has an option that is not known'],
+  ]
+  test.each(lines.map(([words, reason]) => ({ words, reason, line: words.join(' ') })))(
+    '$line',
+    async ({ words, reason }) => {
+      await inLab(async (lab) => {
+        const [name = ''] = words
+        await lab.ip('host', ['link add eth1 type veth peer name other', 'link set eth1 up'])
+        await dhcpClient(lab, words, /DISCOVER|discover/)
+        const says = new RegExp(
+          `^brup: ${name} \\(pid \\d+\\) manages eth0 and would put its addresses back there ` +
+            `\\(${reason}: begin one for eth0 alone, or stop it without releasing the lease\\)\\n$`,
+        )
+        await expectEnding(lab, 'brup', { says })
+      })
+    },
+  )
+})
