@@ -1,6 +1,12 @@
 /** Our table of nftables, of the family inet. */
 export const tableName = 'qemu-tap-hooks'
 
+/** Those of the families bridge and netdev, of one bridge. */
+export const guardTable = (bridge: string): string => `${tableName}-${encoded(bridge)}`
+
+/** A * at the end would stand for any ending. */
+export const quotedName = (link: string): string => `"${link.replace(/\*$/u, '\\*')}"`
+
 /** Each bridge has chains of its own: `forward-br20`. */
 export const chainName = (hook: string, bridge: string): string => `${hook}-${encoded(bridge)}`
 

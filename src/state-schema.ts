@@ -148,6 +148,7 @@ const firewall = v.object({
   firewalld: v.optional(
     v.object({ zones: v.array(v.object({ zone: v.string(), dev: v.string() })), defaultZone: v.string() }),
   ),
+  guarded: text,
 })
 
 const chainSet = v.object({ bridge: v.string(), id: v.string(), text: v.string(), listed: v.boolean() })

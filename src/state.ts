@@ -122,8 +122,11 @@ export interface InstalledClient {
 export interface Inherited {
   readonly from: string
   readonly to: string
-  /** As it is; as text in which the link's name becomes `dev`; or such text added to what is there, and taken away here. */
-  readonly as: 'copy' | 'text' | 'append'
+  /**
+   * As it is; as text in which the link's name becomes `dev`; the same of leases, of which the last one of `oldDev` is over from then
+   * on in the first file; or such text added to what is there, and taken away here.
+   */
+  readonly as: 'copy' | 'text' | 'leases' | 'append'
   readonly oldDev: string
   readonly dev: string
 }
@@ -140,6 +143,8 @@ export interface Firewall {
   readonly rules: readonly FirewallRule[]
   /** `undefined` where it does not run. */
   readonly firewalld: Firewalld | undefined
+  /** The port that is kept from asking for a lease but through its bridge (lease-guard.ts); left out: none is. */
+  readonly guarded?: string | undefined
 }
 
 export interface Firewalld {

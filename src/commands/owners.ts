@@ -5,13 +5,16 @@ import { clientFolder } from '../kernel/dhcp-processes.ts'
 import { installedClient, installedUdhcpc } from '../kernel/installed-client.ts'
 import { leaseOf, resolverOf } from '../kernel/network-manager.ts'
 import { ownerFile } from '../kernel/networkd.ts'
+import { nftKnows } from '../kernel/nft.ts'
 import { clientsOnBridge } from '../plan/clients-on-bridge.ts'
 import { isIfupdowns } from '../kernel/ifupdown.ts'
 import { isMove, type Move, type Sides } from '../plan/footprint.ts'
 import { ownerNames, type OwnerName } from '../plan/owner-names.ts'
+import { guardText } from '../plan/lease-guard.ts'
 import { managerOnBridge } from '../plan/network-manager.ts'
-import { networkdOnBridge } from '../plan/networkd.ts'
+import { isNetworkds, networkdOnBridge } from '../plan/networkd.ts'
 import { ownClient } from '../plan/own-client.ts'
+import type { OwnerFile } from '../networkd-files.ts'
 import { asksFor4, own4, toldClient } from '../plan/told-client.ts'
 import { findLink, type DhcpClient, type NetworkState } from '../state.ts'
 import { observeSides } from '../transaction/verify.ts'
@@ -30,13 +33,14 @@ export async function ownersOnBridge(
   state: NetworkState,
   sides: Move,
   { wish, id }: { wish: Wish; id: string },
-): Promise<Pick<NetworkState, 'clients' | 'manager' | 'networkd'>> {
+): Promise<Pick<NetworkState, 'clients' | 'manager' | 'networkd'> & { isGuarded: boolean }> {
   const told = wish.addresses.map(({ family }) => family)
-  const link = findLink(state, sides.uplink)
-  const isManaged = state.networkd?.managed.some(({ dev }) => dev === sides.uplink) === true
-  const file = link !== undefined && isManaged ? ownerFile(link) : undefined
+  const file = networkdFile(state, sides)
+  const clients = await clientsFor(state, sides, wish)
+  const asks = clients?.some(({ dev }) => dev === sides.bridge) === true
   return {
-    clients: await clientsFor(state, sides, wish),
+    clients,
+    isGuarded: asks && (await nftKnows(guardText(sides))),
     manager: managerOnBridge(state.manager, { sides, id, resolver: resolverOf() }),
     networkd: networkdOnBridge({ state, sides, file, told }),
   }
@@ -77,11 +81,13 @@ async function clientsFor(state: NetworkState, sides: Move, wish: Wish): Promise
   return [...(clients ?? []), await newClient(state, sides)]
 }
 
-function networkdAsks(state: NetworkState, { uplink }: Move): boolean {
+const networkdAsks = (state: NetworkState, sides: Move): boolean =>
+  /^\s*DHCP\s*=\s*(?:yes|true|on|1|ipv4)\s*$/mu.test(networkdFile(state, sides)?.text ?? '')
+
+/** By which systemd-networkd manages the uplink, if it does. */
+function networkdFile(state: NetworkState, { uplink }: Move): OwnerFile | undefined {
   const link = findLink(state, uplink)
-  const isManaged = state.networkd?.managed.some(({ dev }) => dev === uplink) === true
-  const text = link !== undefined && isManaged ? ownerFile(link)?.text : undefined
-  return /^\s*DHCP\s*=\s*(?:yes|true|on|1|ipv4)\s*$/mu.test(text ?? '')
+  return link !== undefined && isNetworkds(state, uplink) ? ownerFile(link) : undefined
 }
 
 async function newClient(state: NetworkState, { uplink, bridge }: Move): Promise<DhcpClient> {

@@ -3,6 +3,7 @@ import { uplinkOwner } from '../adapters/owners.ts'
 import { refusal } from '../errors.ts'
 import { mayTake, networkdInTheWay } from '../kernel/networkd.ts'
 import type { Move } from '../plan/footprint.ts'
+import { isNetworkds } from '../plan/networkd.ts'
 import type { Family } from '../names.ts'
 import { findLink, type NetworkState } from '../state.ts'
 
@@ -31,8 +32,8 @@ async function refuseNetworkd(
   const link = findLink(state, uplink)
   if (link !== undefined && mayTake(link, state.networkd))
     throw refusal(`systemd-networkd has yet to look at ${uplink}`, 'try again in a moment')
-  const isManaged = state.networkd?.managed.some(({ dev }) => dev === uplink) === true
-  if (isManaged && state.networkd.managed.some(({ dev }) => dev === bridge))
+  const isManaged = isNetworkds(state, uplink)
+  if (isManaged && isNetworkds(state, bridge))
     throw refusal(
       `systemd-networkd manages ${bridge}, too, by a file of its own`,
       'give the bridge another name',

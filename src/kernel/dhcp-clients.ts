@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { freshVariable, scriptsFor, throughScript } from '../dhcp-script.ts'
+import { freshVariable, longAgo, scriptsFor, throughScript } from '../dhcp-script.ts'
 import { CommandError } from '../errors.ts'
 import type { DhcpClient, Inherited } from '../state.ts'
 import { spawnDaemon } from './detached.ts'
@@ -120,7 +120,16 @@ function inherit({ from, to, as, oldDev, dev }: Inherited): void {
   const text = renamed(readFileSync(from, 'utf8'), oldDev, dev)
   if (as === 'append') appendFileSync(to, text)
   else writeFileSync(to, text, { mode: 0o600 })
-  if (as === 'append' && from !== to) rmSync(from)
+  if (as === 'append') rmSync(from)
+  if (as === 'leases') appendFileSync(from, endedLease(readFileSync(from, 'utf8'), oldDev))
+}
+
+/** The last one of the link once more, as over: a dhclient that begins there takes up what lasts, also where it may not ask. */
+function endedLease(leases: string, dev: string): string {
+  const own = (leases.match(/^lease \{\n(?:(?!\}).*\n)*\}\n/gmu) ?? []).filter((lease) =>
+    lease.includes(`\n  interface "${dev}";\n`),
+  )
+  return (own.at(-1) ?? '').replace(/^ {2}(renew|rebind|expire) .*;$/gmu, `  $1 ${longAgo};`)
 }
 
 /** In those lines of leases and settings that are about links. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { messageOf, refusal } from '../errors.ts'
 import type { Family } from '../names.ts'
-import { tableName } from '../nft-names.ts'
+import { guardTable, tableName } from '../nft-names.ts'
 import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
 import { sleep } from './clock.ts'
 import { runFed, type FedResult } from './fed.ts'
@@ -75,14 +75,24 @@ export interface Subject {
 
 /** Throws where nft or iptables does not list what it has. */
 async function readFirewall(bridge: Subject): Promise<Firewall> {
-  const [listings, firewalld] = await Promise.all([listAll(), readFirewalld()])
+  const [ruleset, firewalld] = await Promise.all([listRuleset(), readFirewalld()])
+  const listings = await listAll(ruleset)
   return {
     problem: undefined,
     bridged: [...new Set([...bridgedFamilies(), ...bridge.filtered])].sort((a, b) => a - b),
     closed: listings.flatMap(closedChains),
     rules: listings.flatMap(({ tool, chains }) => ownRules(tool, chains, bridge.name)),
     firewalld,
+    guarded: guardedLink(ruleset, bridge.name),
   }
+}
+
+/** Both tables are there, or nobody is kept from anything. */
+function guardedLink({ chains }: Ruleset, bridge: string): string | undefined {
+  const [bridged, uplink] = ['bridge', 'netdev'].map((family) =>
+    chains.find(({ table, rules }) => table === `${family} ${guardTable(bridge)}` && rules.length > 0),
+  )
+  return bridged === undefined ? undefined : uplink?.device
 }
 
 /** Rules that tell the link from others, each with where it stands. */
@@ -112,8 +122,7 @@ async function listRuleset(): Promise<Ruleset> {
   return { chains: chains.filter(isOther), sets: sets.filter(isOther) }
 }
 
-async function listAll(): Promise<readonly Listing[]> {
-  const { chains } = await listRuleset()
+async function listAll({ chains }: Ruleset): Promise<readonly Listing[]> {
   const isIptables = ({ table, name }: ListedChain, family: Family): boolean =>
     table === iptablesTable[family] && (name === 'FORWARD' || name === 'INPUT')
   // Without nft nobody else knows; to ask iptables by nftables makes nothing.

@@ -26,6 +26,10 @@ export async function nft(
 export const nftLoad = (text: string, onSpawn: (child: ProcessId) => void): Promise<FedResult> =>
   nft(['-f', '-'], { input: `${text}\n`, onSpawn })
 
+/** Whether this nft and this kernel know all that is in the lines. Nothing is loaded. */
+export const nftKnows = async (text: string): Promise<boolean> =>
+  hasNft() && (await nft(['-c', '-f', '-'], { input: `${text}\n` })).ok
+
 /**
  * What is in our table, a set for each bridge. Where there is no nft, nobody has put anything there. Throws when nft does not
  * list it.

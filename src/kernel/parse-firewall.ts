@@ -19,6 +19,8 @@ export interface ListedChain {
   /** Of a base chain: `input`, `forward`, … */
   readonly hook: string | undefined
   readonly policy: string | undefined
+  /** The link of a base chain that is at one. */
+  readonly device?: string | undefined
   readonly rules: readonly ListedRule[]
 }
 
@@ -50,12 +52,14 @@ export function parseRuleset(listing: string): Ruleset {
 
 function chainOf({ table, name, inner }: { table: string; name: string; inner: string }): ListedChain {
   const base = /^\t\ttype \S+ hook (\S+) [^\n]*?(?:policy (\w+);)?$/mu.exec(inner)
+  const device = /^\t\ttype [^\n]* devices? (?:= \{ )?"?([^\s",]+)/mu.exec(inner)?.[1]
   const rules = [...inner.matchAll(/^\t\t(?!\t)((?:(?!# handle)[^])*?) # handle (\d+)$/gmu)]
   return {
     table,
     name,
     hook: base?.[1],
     policy: base?.[2],
+    device,
     rules: rules
       .map(([, text = '', handle]) => ({ text: withoutHead(text), handle: Number(handle) }))
       .map(({ text, handle }) => ({ text, handle, always: nftVerdict(text) })),

@@ -1,6 +1,6 @@
 import { endpointText, networkOf, type Cidr, type Family, type Forward } from '../names.ts'
 import type { ChainSet } from '../state.ts'
-import { chainName, tableName } from '../nft-names.ts'
+import { chainName, quotedName, tableName } from '../nft-names.ts'
 import { markOf } from './marks.ts'
 
 /** What a bridge without an uplink has in nftables, in the words in which nft lists it. */
@@ -23,7 +23,7 @@ export function ownChains(options: ChainOptions): ChainSet {
   const rules: Readonly<Record<Hook, readonly string[]>> = {
     forward: forwardRules(options),
     postrouting: nat ? masqueradeRules(options) : [],
-    prerouting: options.forwards.map((forward) => `iifname != ${quoted(bridge)} ${publishText(forward)}`),
+    prerouting: options.forwards.map((forward) => `iifname != ${quotedName(bridge)} ${publishText(forward)}`),
     output: options.forwards.map((forward) => `${notLoopback[forward.to.family]} ${publishText(forward)}`),
   }
   const chains = hooks
@@ -51,8 +51,8 @@ const places: Readonly<Record<Hook, string>> = {
 }
 
 function forwardRules({ bridge, addresses, nat, forwards }: ChainOptions): readonly string[] {
-  const comes = `iifname != ${quoted(bridge)} oifname ${quoted(bridge)}`
-  const goes = `iifname ${quoted(bridge)} oifname != ${quoted(bridge)}`
+  const comes = `iifname != ${quotedName(bridge)} oifname ${quotedName(bridge)}`
+  const goes = `iifname ${quotedName(bridge)} oifname != ${quotedName(bridge)}`
   const reject = 'reject with icmpx admin-prohibited'
   const outward = addresses.map((cidr) => `${goes} ${ipOf[cidr.family]} saddr ${networkOf(cidr)} accept`)
   return [
@@ -70,7 +70,7 @@ function forwardRules({ bridge, addresses, nat, forwards }: ChainOptions): reado
 const masqueradeRules = ({ bridge, addresses }: ChainOptions): readonly string[] =>
   addresses.map((cidr) => {
     const ip = ipOf[cidr.family]
-    return `oifname != { ${quoted(bridge)}, "lo" } ${ip} saddr ${networkOf(cidr)} ${ip} daddr != ${groups[cidr.family]} masquerade`
+    return `oifname != { ${quotedName(bridge)}, "lo" } ${ip} saddr ${networkOf(cidr)} ${ip} daddr != ${groups[cidr.family]} masquerade`
   })
 
 const publishText = ({ protocol, port, to }: Forward): string =>
@@ -80,9 +80,6 @@ const ipOf: Readonly<Record<Family, string>> = { 4: 'ip', 6: 'ip6' }
 
 /** Groups are for the bridge alone; a router would not pass them on. */
 const groups: Readonly<Record<Family, string>> = { 4: '{ 224.0.0.0/4, 255.255.255.255 }', 6: 'ff00::/8' }
-
-/** A * at the end would stand for any ending. */
-const quoted = (name: string): string => `"${name.replace(/\*$/u, '\\*')}"`
 
 /** What comes from a loopback address finds no way back. */
 const notLoopback: Readonly<Record<Family, string>> = { 4: 'ip daddr != 127.0.0.0/8', 6: 'ip6 daddr != ::1' }

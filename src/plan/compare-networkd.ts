@@ -2,7 +2,7 @@ import { unitFolder } from '../networkd-files.ts'
 import { findLink, type Address, type NetworkState, type Networkd } from '../state.ts'
 import { addressId } from './addresses.ts'
 import type { Difference } from './compare.ts'
-import { isSameFile } from './networkd.ts'
+import { isNetworkds, isSameFile } from './networkd.ts'
 import { prefixRoutes, routeId } from './routes.ts'
 
 export function compareNetworkd(actual: NetworkState, goal: NetworkState): readonly Difference[] {
@@ -45,8 +45,7 @@ function compareManaged(is: Networkd, be: Networkd, goal: NetworkState): readonl
  * route of an address that it finds elsewhere.
  */
 export function asManaged(actual: NetworkState, goal: NetworkState): NetworkState {
-  const isManaged = (dev: string): boolean =>
-    [actual, goal].every(({ networkd }) => networkd?.managed.some((link) => link.dev === dev) === true)
+  const isManaged = (dev: string): boolean => [actual, goal].every((state) => isNetworkds(state, dev))
   const wanted = new Map(
     goal.addresses.filter(({ dev }) => isManaged(dev)).map((address) => [addressId(address), address]),
   )

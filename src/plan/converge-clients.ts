@@ -48,7 +48,7 @@ function inherited(before: DhcpClient, client: DhcpClient, bridge: string): read
   const isOurs = client.dev === bridge
   switch (client.name) {
     case 'dhclient':
-      return isOurs ? [...pair('-lf', 'text'), ...pair('-cf', 'text')] : pair('-lf', 'append')
+      return isOurs ? [...pair('-lf', 'leases'), ...pair('-cf', 'text')] : pair('-lf', 'append')
     case 'dhcpcd':
       return [
         ...client.families.map((family): Inherited => {

@@ -3,6 +3,7 @@ import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
 import type { Difference } from './compare.ts'
 import type { Share } from './converge.ts'
 import { nameOf, type Sides } from './footprint.ts'
+import { compareGuards, convergeGuard } from './lease-guard.ts'
 
 /**
  * What lets guests through the host's own firewall, where that ends what it does not know: frames that stay on their bridge, what NAT
@@ -84,7 +85,7 @@ export function closedFirewall(
     ...(firewalld?.zones ?? []).filter(({ dev }) => dev !== bridge),
     ...(zone === undefined ? [] : [{ zone, dev: bridge }]),
   ]
-  return { ...now, rules: [], firewalld: firewalld && { ...firewalld, zones } }
+  return { ...now, rules: [], firewalld: firewalld && { ...firewalld, zones }, guarded: undefined }
 }
 
 function ruleOf(pass: Pass, { tool, name }: FirewallChain, { bridge, id }: Opening): FirewallRule {
@@ -175,9 +176,14 @@ export function convergeFirewall(from: Firewall | undefined, to: Firewall | unde
   const { missing, tooMuch } = difference(from, to)
   const tools = [...new Set([...missing, ...tooMuch].map(({ tool }) => tool))]
   const zones = zoneSteps(from, to, nameOf(sides))
+  const guard = convergeGuard(from, to, sides)
   return {
-    first: [...zones.first, ...tools.flatMap((tool) => load(tool, insertions(from, missing, tool)))],
-    last: [...tools.flatMap((tool) => load(tool, deletions(tooMuch, tool))), ...zones.last],
+    first: [
+      ...guard.first,
+      ...zones.first,
+      ...tools.flatMap((tool) => load(tool, insertions(from, missing, tool))),
+    ],
+    last: [...tools.flatMap((tool) => load(tool, deletions(tooMuch, tool))), ...zones.last, ...guard.last],
   }
 }
 
@@ -229,6 +235,7 @@ export function compareFirewall(
     ...missing.map((rule) => `missing: firewall rule ${text(rule)}`),
     ...tooMuch.map((rule) => `too much: firewall rule ${text(rule)}`),
     ...compareZones(actual, goal, nameOf(sides)),
+    ...compareGuards(actual, goal),
   ]
 }
 

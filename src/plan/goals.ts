@@ -16,6 +16,7 @@ import { isTemporary, moveAddress } from './addresses.ts'
 import { devsOf, routeFilter, type Move, type Sides } from './footprint.ts'
 import { ownChains } from './chains.ts'
 import { openedFirewall, type Opening } from './firewall.ts'
+import { withGuard } from './lease-guard.ts'
 import { markOf } from './marks.ts'
 import { resolvedOnBridge } from './resolved.ts'
 import { isKernelsOwn, moveHops, prefixRoutes, routeId } from './routes.ts'
@@ -35,6 +36,8 @@ interface RaiseOptions {
   readonly manager?: NetworkState['manager']
   /** What systemd-networkd is to manage; left out: as it is. */
   readonly networkd?: Networkd | undefined
+  /** Whether the uplink is kept from asking for a lease. */
+  readonly isGuarded?: boolean
 }
 
 /** The host on the bridge: all that is on the uplink moves, and a bridge that is not there is made. */
@@ -56,7 +59,10 @@ export function raisedGoal(before: NetworkState, options: RaiseOptions): Network
     sysctls: raisedSysctls(before, options),
     routing: before.routing,
     dnsmasq: before.dnsmasq,
-    firewall: openedFirewall(before.firewall, options.opening),
+    firewall: withGuard(
+      openedFirewall(before.firewall, options.opening),
+      options.isGuarded === true ? uplink : undefined,
+    ),
     clients: options.clients ?? before.clients,
     manager: options.manager ?? before.manager,
     networkd: options.networkd ?? before.networkd,

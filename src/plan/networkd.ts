@@ -35,6 +35,9 @@ export function networkdOnBridge({ state, sides, file, told }: Handover): Networ
   }
 }
 
+export const isNetworkds = ({ networkd }: Pick<NetworkState, 'networkd'>, dev: string): boolean =>
+  networkd?.managed.some((link) => link.dev === dev) === true
+
 /** Which of its own files networkd takes is its affair. */
 export const isSameFile = (a: string, b: string): boolean => a === b || !(isOurs(a) || isOurs(b))
 
@@ -49,8 +52,7 @@ export function guardSteps(from: NetworkState, to: NetworkState, sides: Sides): 
   if (networkd === undefined || !isMove(sides)) return []
   const { uplink, bridge } = sides
   const isLeaving = findLink(from, uplink)?.master === bridge && findLink(to, uplink)?.master !== bridge
-  const isManaged = networkd.managed.some(({ dev }) => dev === uplink)
-  if (!networkd.running || !isLeaving || !isManaged) return []
+  if (!networkd.running || !isLeaving || !isNetworkds(from, uplink)) return []
   const put = [{ name: unitName(bridge, uplink), text: unmanagedText(uplink) }]
   return [
     { op: 'networkd.units', put, remove: [], passing: [], reload: true, awaits: [], released: [uplink] },

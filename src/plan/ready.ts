@@ -13,6 +13,7 @@ import {
 import { addressId } from './addresses.ts'
 import { neighbourId, ruleId } from './converge-others.ts'
 import { devsOf, type Move, type Sides } from './footprint.ts'
+import { withGuard } from './lease-guard.ts'
 import { pendingMark } from './marks.ts'
 import { readyRoutes } from './ready-routes.ts'
 import { readyResolved } from './resolved.ts'
@@ -51,7 +52,7 @@ export function readyState(from: NetworkState, options: ReadyOptions): NetworkSt
     sysctls: readySysctls(from, { ends, sides, direction }),
     routing: from.routing,
     dnsmasq: from.dnsmasq,
-    firewall: direction === 'up' ? ends.raised.firewall : from.firewall,
+    firewall: direction === 'up' ? withGuard(ends.raised.firewall, from.firewall?.guarded) : from.firewall,
     clients: stayingClients(from, otherEnd(options)),
     manager: readyManager(from.manager, otherEnd(options).manager),
     networkd: from.networkd,

@@ -15,6 +15,7 @@ import { openedFirewall, type Opening } from './firewall.ts'
 import { clientsKept } from './dhcp-clients.ts'
 import { devsOf, type Sides } from './footprint.ts'
 import { sinceSwitched } from './forwarding.ts'
+import { withGuard } from './lease-guard.ts'
 import { resolvedKept } from './resolved.ts'
 import { isKernelsOwn, prefixRoutes, routeId, slotOf } from './routes.ts'
 import { chainsOf, raisedRouting } from './routing.ts'
@@ -49,7 +50,7 @@ export function repairedGoal(now: NetworkState, options: RepairOptions): Network
     networkd: raised.networkd,
     resolved: resolvedKept(raised, now, sides),
     resolvconf: now.resolvconf,
-    firewall: openedFirewall(now.firewall, opening),
+    firewall: withGuard(openedFirewall(now.firewall, opening), raised.firewall?.guarded),
     routing: raisedRouting(now.routing, {
       bridge: sides.bridge,
       chains: chainsOf(raised.routing, sides.bridge),

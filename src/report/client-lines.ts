@@ -1,4 +1,4 @@
-import { freshVariable, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
+import { freshVariable, longAgo, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
 import type { DhcpClient, Inherited } from '../state.ts'
 import type { Step } from '../step.ts'
 import { hereDocument, quoted } from './quoted.ts'
@@ -48,13 +48,23 @@ const scriptLines = ([path, text]: readonly [string, string]): readonly string[]
 ]
 
 function inheritLines({ from, to, as, oldDev, dev }: Inherited): readonly string[] {
-  const [source, target] = [from, to].map(quoted)
+  const source = quoted(from)
+  const target = quoted(to)
   const folder = quoted(to.slice(0, to.lastIndexOf('/')))
   const copied = `sed '/^ *\\(interface\\|allowinterfaces\\|denyinterfaces\\)/s/\\<${oldDev}\\>/${dev}/g' ${source}`
   const action = {
     copy: `cp ${source} ${target}`,
     text: `${copied} >${target}`,
+    leases: `${copied} >${target} && ${endedLease(oldDev, source)}`,
     append: `${copied} >>${target} && rm ${source}`,
   }
   return [`mkdir -p -m 700 ${folder}`, `[ ! -e ${source} ] || { ${action[as]}; }`]
 }
+
+/** The last one of the link once more, as over. */
+const endedLease = (dev: string, file: string): string =>
+  [
+    `awk -v dev=${quoted(`"${dev}";`)} '/^lease [{]/ { b = ""; k = 0; on = 1 } on { b = b $0 "\\n" } $1 == "interface" && $2 == dev { k = 1 }`,
+    `/^[}]/ { if (on && k) l = b; on = 0 } END { printf "%s", l }' ${file}`,
+    `| sed 's,^  \\(renew\\|rebind\\|expire\\) .*,  \\1 ${longAgo};,' >>${file}`,
+  ].join(' ')

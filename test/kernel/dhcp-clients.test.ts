@@ -13,6 +13,15 @@ import { snapshot, diffSnapshots } from '../lab/snapshot.ts'
 
 /** The DHCP client of the uplink goes with the host to the bridge, and back. */
 
+/** Counts what asks for a lease at the uplink itself, before that ends there. */
+const probe = `table netdev probe {
+  chain egress {
+    type filter hook egress device "eth0" priority -10
+    udp sport 68 udp dport 67 meta mark 0 counter
+  }
+}
+`
+
 /** Its pid. One that goes into the background is another process from then on. */
 async function theOnly(lab: Lab, pattern: string): Promise<string> {
   let pids: readonly number[] = []
@@ -21,6 +30,15 @@ async function theOnly(lab: Lab, pattern: string): Promise<string> {
     return pids.length === 1
   })
   return String(pids[0])
+}
+
+/** One that goes into the background this moment, too. */
+async function endAll(lab: Lab, pattern: string): Promise<void> {
+  await until(`there is no ${pattern}`, async () => {
+    const pids = (await processesLike(lab, pattern)).map(String)
+    if (pids.length > 0) await lab.run('host', ['kill', '-9', ...pids])
+    return pids.length === 0
+  })
 }
 
 describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
@@ -65,7 +83,7 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
       const first = acknowledged(server, address)
       await ok(lab, 'brup')
       await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > first), 30)
-      await lab.ok('host', ['kill', '-9', await theOnly(lab, pattern)])
+      await endAll(lab, pattern)
       expect(await ok(lab, 'brstatus')).toContain(`drift: missing: ${name} of br0`)
       const then = acknowledged(server, address)
       expect((await run(lab, 'brup')).stderr).toContain(`repaired: missing: ${name} of br0`)
@@ -76,15 +94,40 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
     })
   }, 120_000)
 
-  test('that somebody begins on the uplink again is drift, and ended by the next brup', async () => {
-    await inLeasedLab(words, leases, async ({ lab }) => {
+  test('that somebody begins on the uplink again gets no lease there, and is ended by the next brup', async () => {
+    await inLeasedLab(words, leases, async (scene) => {
+      const { lab, server } = scene
+      const [address = ''] = await leased(lab, 'eth0')
+      const first = acknowledged(server, address)
       await ok(lab, 'brup')
+      await lab.ok('host', ['nft', '-f', '-'], { input: probe })
+      const pings = lab.run('router', ['ping', '-i', '0.2', '-c', '50', '-W', '1', address])
       await dhcpClient(lab, words)
+      const asked = async (): Promise<number> =>
+        Number(/packets (\d+)/.exec(await lab.ok('host', ['nft', 'list', 'ruleset', 'netdev']))?.[1])
+      await until('it has asked more than once', async () => (await asked()) > 1, 30)
+      expect(await leased(lab, 'eth0')).not.toContain(address)
+      expect(await leased(lab, 'br0')).toEqual([address])
+      expect((await pings).stdout).toContain('50 packets transmitted, 50 received')
       const drift = `too much: ${name} of eth0`
-      await until('it is seen', async () => (await ok(lab, 'brstatus')).includes(drift))
+      expect(await ok(lab, 'brstatus')).toContain(drift)
       expect((await run(lab, 'brup')).stderr).toContain(`repaired: ${drift}`)
-      await theOnly(lab, pattern)
+      await lab.ok('host', ['nft', 'flush', 'ruleset'])
+      const unguarded = 'missing: what keeps eth0 from asking for a lease'
+      expect(await ok(lab, 'brstatus')).toContain(unguarded)
+      expect((await run(lab, 'brup')).stderr).toContain(`repaired: ${unguarded}`)
+      await renews(scene, address, first)
+      const guest = ['udhcpc', '-f', '-q', '-n', '-i', 'guest', '-s', '/bin/true']
+      await lab.ip('host', ['link add port type veth peer name guest', 'link set port master br0 up'])
+      await lab.ip('host', ['link set guest up'])
+      expect((await lab.run('host', [tool('busybox'), ...guest])).stderr).toContain(
+        'obtained from 192.168.1.1',
+      )
+      await lab.ip('host', ['link del port'])
+      const then = acknowledged(server, address)
       await ok(lab, 'brdown')
+      await renews(scene, address, then)
+      expect(await lab.ok('host', ['nft', 'list', 'ruleset'])).toBe('')
     })
   }, 120_000)
 
@@ -274,14 +317,33 @@ test('it does not end with the session or the service that brup was called from'
       bin('brup'),
     ]
     await lab.ok('host', mounted(`mkdir ${group} && echo 0 >${group}/cgroup.procs && "$0"`))
-    const cgroup = async (pid: string): Promise<string> =>
-      /^0::(.*)$/m.exec(await lab.ok('host', ['cat', `/proc/${pid}/cgroup`]))?.[1] ?? ''
-    expect(await cgroup(await theOnly(lab, pattern))).toBe(await cgroup('1'))
+    const cgroup = async (pid: string): Promise<string | undefined> =>
+      /^0::(.*)$/m.exec((await lab.run('host', ['cat', `/proc/${pid}/cgroup`])).stdout)?.[1]
+    const first = await cgroup('1')
+    expect(first).toBeDefined()
+    await until('it is where process 1 is', async () => (await cgroup(await theOnly(lab, pattern))) === first)
     // Nothing is left in it.
     await lab.ok('host', mounted(`rmdir ${group}`))
     await ok(lab, 'brdown')
   })
 })
+
+test('dhclient takes up no lease on the uplink that it remembers', async () => {
+  const { words } = clients.dhclient
+  await inLeasedLab(words, { time: '1h' }, async ({ lab }) => {
+    const [address = ''] = await leased(lab, 'eth0')
+    await ok(lab, 'brup')
+    await lab.ok('host', ['tee', '/run/hasty.conf'], { input: 'timeout 3;\n' })
+    const hasty = await dhcpClient(lab, [...words.slice(0, -1), '-d', '-cf', '/run/hasty.conf', 'eth0'])
+    await hasty.waitFor(/Unable to obtain a lease|bound to|bound: renewal/, 30_000)
+    expect(await leased(lab, 'eth0')).toEqual([])
+    expect(await leased(lab, 'br0')).toEqual([address])
+    await ok(lab, 'brdown')
+    expect(await leased(lab, 'eth0')).toEqual([address])
+    const leases = await lab.ok('host', ['cat', '/var/lib/dhcp/dhclient.eth0.leases'])
+    expect(leases.slice(leases.lastIndexOf('lease {'))).not.toContain('expire 6 2000')
+  })
+}, 120_000)
 
 test('what an ordinary user calls by such a name is left alone, and is not begun by root', async () => {
   await inLab(async (lab) => {

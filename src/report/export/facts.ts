@@ -1,4 +1,5 @@
 import type { Address, Route, Rule } from '../../state.ts'
+import { leftOut, type Carried } from './exported.ts'
 import { lastOf } from './numbers.ts'
 
 /** Addresses, routes and rules as what is not usual about them, by the names of iproute2: each kind has words for some of it. */
@@ -101,4 +102,16 @@ export function missingFacts(
 ): { readonly names: readonly string[]; readonly isVital: boolean } {
   const names = [...facts.keys()].filter((name) => !(name in keys))
   return { names, isVital: names.some((name) => essential.has(name)) }
+}
+
+/** What `write` makes of facts that a kind has words for: of a whole without the vital ones, nothing; of others, a note each. */
+export function carriedFacts<T>(
+  what: string,
+  { facts, keys }: { readonly facts: Facts; readonly keys: Keys },
+  write: (words: readonly (readonly [string, string])[]) => T | undefined,
+): Carried<T> {
+  const { names, isVital } = missingFacts(facts, keys)
+  const written = isVital ? undefined : write(translated(facts, keys))
+  if (written === undefined) return leftOut(`the ${what}`)
+  return { words: [written], notes: leftOut(...names.map((name) => `${name} of the ${what}`)).notes }
 }

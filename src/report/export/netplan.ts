@@ -4,6 +4,7 @@ import type { Address, Route, Rule } from '../../state.ts'
 import { carried, leftOut, type Carried, type Exported } from './exported.ts'
 import {
   addressFacts,
+  carriedFacts,
   missingFacts,
   routeFacts,
   ruleFacts,
@@ -107,23 +108,14 @@ const routeKeys: Keys = {
 
 function routeOf(route: Route): Carried<Yaml> {
   const facts = routeFacts(route)
-  const { names, isVital } = missingFacts(facts, routeKeys)
-  if (isVital) return leftOut(`the route ${textOf(route)}`)
   const { family, dst, metric } = route
-  const entries = translated(facts, routeKeys).map(([key, value]) => [
-    key,
-    key === 'on-link' ? true : asNumber(value),
-  ])
-  const written: Yaml = {
-    to: dst === 'default' ? (family === 4 ? '0.0.0.0/0' : '::/0') : withLength(dst, family),
+  const any = family === 4 ? '0.0.0.0/0' : '::/0'
+  return carriedFacts(`route ${textOf(route)}`, { facts, keys: routeKeys }, (words) => ({
+    to: dst === 'default' ? any : withLength(dst, family),
     ...(facts.has('gateway') ? {} : { scope: 'link' }),
-    ...(Object.fromEntries(entries) as Record<string, Yaml>),
+    ...Object.fromEntries(words.map(([key, value]) => [key, key === 'on-link' ? true : asNumber(value)])),
     metric: metric === usualMetric[family] ? undefined : metric,
-  }
-  return {
-    words: [written],
-    notes: leftOut(...names.map((name) => `${name} of the route ${textOf(route)}`)).notes,
-  }
+  }))
 }
 
 const withLength = (dst: string, family: 4 | 6): string =>
@@ -131,18 +123,19 @@ const withLength = (dst: string, family: 4 | 6): string =>
 
 const ruleKeys: Keys = { from: 'from', to: 'to', tos: 'type-of-service', fwmark: 'mark', table: 'table' }
 
+/** Part of a rule would be another one. */
 function ruleOf(rule: Rule): Carried<Yaml> {
   const facts = ruleFacts(rule)
-  const { isVital, names } = missingFacts(facts, ruleKeys)
   const hasPrefix = facts.has('from') || facts.has('to')
   const isMasked = facts.get('fwmark')?.includes('/') === true
-  if (isVital || names.length > 0 || !hasPrefix || isMasked) return leftOut(`the rule ${ruleText(rule)}`)
-  const entries = translated(facts, ruleKeys).map(([key, value]) => [
-    key,
-    /^(?:0x[0-9a-f]+|\d+)$/.test(value) ? Number(value) : value,
-  ])
-  return {
-    words: [{ ...(Object.fromEntries(entries) as Record<string, Yaml>), priority: rule.priority }],
-    notes: [],
-  }
+  return carriedFacts(`rule ${ruleText(rule)}`, { facts, keys: ruleKeys }, (words) =>
+    words.length < facts.size || !hasPrefix || isMasked
+      ? undefined
+      : {
+          ...Object.fromEntries(words.map(([key, value]) => [key, asMark(value)])),
+          priority: rule.priority,
+        },
+  )
 }
+
+const asMark = (text: string): string | number => (/^(?:0x[0-9a-f]+|\d+)$/.test(text) ? Number(text) : text)

@@ -1,10 +1,10 @@
 import type { Permanent } from '../../plan/permanent.ts'
 import { textOf } from '../../plan/permanent-routes.ts'
-import type { Address, Neighbour, Route, Rule } from '../../state.ts'
+import type { Address, Hop, Neighbour, Route, Rule } from '../../state.ts'
 import { carried, joined, leftOut, section, yesNo, type Carried, type Exported } from './exported.ts'
 import {
   addressFacts,
-  missingFacts,
+  carriedFacts,
   routeFacts,
   ruleFacts,
   translated,
@@ -171,27 +171,24 @@ const routeKeys: Keys = {
 
 function routeSections(route: Route): Carried<string> {
   const facts = routeFacts(route)
-  const { names, isVital } = missingFacts(facts, routeKeys)
-  const many = route.hops.length > 1
-  const isBare = many && route.hops.some(({ gateway }) => gateway === undefined)
-  if (isVital || isBare) return leftOut(`the route ${textOf(route)}`)
-  const { family, dst, metric } = route
+  const { family, dst, metric, hops } = route
+  const many = hops.length > 1
   const any = family === 4 ? '0.0.0.0/0' : '::/0'
-  const written = section('Route', [
-    ['Destination', dst === 'default' ? (facts.has('gateway') ? undefined : any) : dst],
-    ...translated(facts, routeKeys),
-    ...(many
-      ? route.hops.map(({ gateway, dev, weight }) => {
-          const at = dev === undefined ? '' : `@${dev}`
-          return ['MultiPathRoute', `${gateway ?? ''}${at} ${weight ?? 1}`] as const
-        })
-      : []),
-    ['Metric', metric === usualMetric[family] ? undefined : metric],
-  ])
-  return {
-    words: [written],
-    notes: leftOut(...names.map((name) => `${name} of the route ${textOf(route)}`)).notes,
-  }
+  return carriedFacts(`route ${textOf(route)}`, { facts, keys: routeKeys }, (words) =>
+    many && hops.some(({ gateway }) => gateway === undefined)
+      ? undefined
+      : section('Route', [
+          ['Destination', dst === 'default' ? (facts.has('gateway') ? undefined : any) : dst],
+          ...words,
+          ...(many ? hops.map(hopEntry) : []),
+          ['Metric', metric === usualMetric[family] ? undefined : metric],
+        ]),
+  )
+}
+
+function hopEntry({ gateway, dev, weight }: Hop): readonly [string, string] {
+  const at = dev === undefined ? '' : `@${dev}`
+  return ['MultiPathRoute', `${gateway ?? ''}${at} ${weight ?? 1}`]
 }
 
 const ruleKeys: Keys = {
@@ -214,18 +211,14 @@ const ruleKeys: Keys = {
 
 function ruleSections(rule: Rule): Carried<string> {
   const facts = ruleFacts(rule)
-  const { names, isVital } = missingFacts(facts, ruleKeys)
-  if (isVital) return leftOut(`the rule ${ruleText(rule)}`)
   const hasPrefix = facts.has('from') || facts.has('to')
-  const written = section('RoutingPolicyRule', [
-    ['Priority', rule.priority],
-    ['Family', hasPrefix ? undefined : `ipv${rule.family}`],
-    ...translated(facts, ruleKeys),
-  ])
-  return {
-    words: [written],
-    notes: leftOut(...names.map((name) => `${name} of the rule ${ruleText(rule)}`)).notes,
-  }
+  return carriedFacts(`rule ${ruleText(rule)}`, { facts, keys: ruleKeys }, (words) =>
+    section('RoutingPolicyRule', [
+      ['Priority', rule.priority],
+      ['Family', hasPrefix ? undefined : `ipv${rule.family}`],
+      ...words,
+    ]),
+  )
 }
 
 function neighbourSections({ family, dst, mac, proxy }: Neighbour): Carried<string> {

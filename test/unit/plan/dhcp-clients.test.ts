@@ -103,7 +103,7 @@ describe('from one link to the other', () => {
 
   test('up with leases and settings, down with leases alone', () => {
     expect(filesOf(ended, after)).toEqual([
-      `text /l.leases ${folder}/dhclient4-br0.leases`,
+      `leases /l.leases ${folder}/dhclient4-br0.leases`,
       `text /c.conf ${folder}/dhclient4-br0.conf`,
       'copy /var/lib/dhcpcd/eth0.lease /var/lib/dhcpcd/br0.lease',
       `text /etc/dhcpcd.conf ${folder}/dhcpcd-br0.conf`,
