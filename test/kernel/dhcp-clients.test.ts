@@ -106,9 +106,9 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
       const asked = async (): Promise<number> =>
         Number(/packets (\d+)/.exec(await lab.ok('host', ['nft', 'list', 'ruleset', 'netdev']))?.[1])
       await until('it has asked more than once', async () => (await asked()) > 1, 30)
+      expect((await pings).stdout).toContain('50 packets transmitted, 50 received')
       expect(await leased(lab, 'eth0')).not.toContain(address)
       expect(await leased(lab, 'br0')).toEqual([address])
-      expect((await pings).stdout).toContain('50 packets transmitted, 50 received')
       const drift = `too much: ${name} of eth0`
       expect(await ok(lab, 'brstatus')).toContain(drift)
       expect((await run(lab, 'brup')).stderr).toContain(`repaired: ${drift}`)

@@ -18,7 +18,7 @@ const withIpv6Anew = (most: number): Lost => ({ ...usual, brdown: { 4: 10, 6: mo
 const mostLost: Readonly<Record<string, Lost>> = {
   'NetworkManager, static addresses': withIpv6Anew(100),
   'NetworkManager, a lease': withIpv6Anew(100),
-  'NetworkManager, a lease and router advertisements': withIpv6Anew(1000),
+  'NetworkManager, a lease and router advertisements': withIpv6Anew(300),
 }
 
 /** Before and after each command, in milliseconds: what an owner does with the link comes soon after it. */
