@@ -2,6 +2,9 @@
 
 export const unitFolder = '/run/systemd/network'
 
+/** Where networkd says what it does, a folder of its own user and group. */
+export const netifFolder = '/run/systemd/netif'
+
 export const unitHead = '# By brup, until brdown.\n'
 
 /** No link has a colon in its name. */

@@ -1,7 +1,23 @@
-import { mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { CommandError } from '../errors.ts'
-import { fitsGuests, isOwnUnit, unitFolder, unportable, type OwnerFile } from '../networkd-files.ts'
+import {
+  fitsGuests,
+  isOwnUnit,
+  netifFolder,
+  unitFolder,
+  unportable,
+  type OwnerFile,
+} from '../networkd-files.ts'
 import {
   findLink,
   type Link,
@@ -22,11 +38,11 @@ import { namesIn, readText } from './files.ts'
 
 const seconds = 20
 
-const isRunning = (): boolean => processesHere('systemd-network', '/run/systemd/netif').length > 0
+const isRunning = (): boolean => processesHere('systemd-network', netifFolder).length > 0
 
 /** What it says of one link. */
 const sayingsOf = (index: number): ((key: string) => string | undefined) => {
-  const text = readText(`/run/systemd/netif/links/${index}`) ?? ''
+  const text = readText(`${netifFolder}/links/${index}`) ?? ''
   return (key) => new RegExp(`^${key}=(.*)$`, 'm').exec(text)?.[1]
 }
 
@@ -80,9 +96,7 @@ export function ownerFile({ index }: Pick<Link, 'index'>): OwnerFile | undefined
   const file = says('NETWORK_FILE')
   if (file === undefined) return undefined
   const paths = [file, ...(says('NETWORK_FILE_DROPINS') ?? '').replaceAll('"', '').split(/\s+/u)]
-  const clientId = /^CLIENTID=ff([0-9a-f]{8})/m.exec(
-    readText(`/run/systemd/netif/leases/${index}`) ?? '',
-  )?.[1]
+  const clientId = /^CLIENTID=ff([0-9a-f]{8})/m.exec(readText(`${netifFolder}/leases/${index}`) ?? '')?.[1]
   return {
     text: paths.flatMap((path) => (path === '' ? [] : (readText(path) ?? []))).join('\n'),
     iaid: clientId === undefined ? undefined : Number.parseInt(clientId, 16),
@@ -147,11 +161,18 @@ export async function placeUnits(step: NetworkdStep, onSpawn: (child: ProcessId)
   }
 }
 
+/** The owner's own file may hold secrets: nobody but networkd is to read what comes from it. */
 function putUnit({ name, text }: Unit): void {
   const path = `${unitFolder}/${name}`
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-  writeFileSync(`${path}.new`, text, { mode: 0o644 })
-  renameSync(`${path}.new`, path)
+  const fresh = `${path}.new`
+  const made = mkdirSync(dirname(path), { recursive: true })
+  // Whatever the caller's umask is.
+  if (made !== undefined) chmodSync(dirname(path), 0o755)
+  writeFileSync(fresh, text, { mode: 0o600 })
+  const group = statSync(netifFolder, { throwIfNoEntry: false })?.gid
+  if (group !== undefined) chownSync(fresh, 0, group)
+  chmodSync(fresh, group === undefined ? 0o644 : 0o640)
+  renameSync(fresh, path)
 }
 
 function removeUnit(name: string): void {

@@ -1,7 +1,7 @@
 import { beginLines, endLine } from './client-lines.ts'
 import { hereDocument, quoted } from './quoted.ts'
 import { forgetWords, releaseWords, toldFile, toldFolder, upWords } from '../manager-words.ts'
-import { unitFolder } from '../networkd-files.ts'
+import { netifFolder, unitFolder } from '../networkd-files.ts'
 import { resolvedLines } from './resolved-lines.ts'
 import type { Plan } from '../plan/planner.ts'
 import {
@@ -74,7 +74,10 @@ function unitLines({ put, remove, passing, reload }: NetworkdStep): readonly str
   const path = (name: string): string => quoted(`${unitFolder}/${name}`)
   const written = [...put, ...passing].flatMap(({ name, text }) => [
     `mkdir -p ${quoted(folderOf(`${unitFolder}/${name}`))}`,
-    hereDocument(`cat >${path(name)}`, text.trimEnd().split('\n')),
+    hereDocument(
+      `install -m 640 -g $(stat -c %g ${netifFolder}) /dev/stdin ${path(name)}`,
+      text.trimEnd().split('\n'),
+    ),
   ])
   const gone = (names: readonly string[]): readonly string[] =>
     names.length === 0 ? [] : [`rm -f ${names.map(path).join(' ')}`]

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { acknowledged, leased } from '../helpers/dhcp-host.ts'
 import { networkd, networkdAlone } from '../helpers/managers.ts'
 import { eth0, files, inManagedLab, isConfigured, says, units, type Scene } from '../helpers/networkd-host.ts'
+import { bin } from '../helpers/faults.ts'
 import { expectEnding } from '../helpers/refused.ts'
 import { holdTap, inLab, linkOf, ok, run, until } from '../helpers/tap.ts'
 import type { Lab } from '../lab/lab.ts'
@@ -44,7 +45,7 @@ describe.each(Object.entries(files))('%s', (name, text) => {
       const [address = ''] = await leased(lab, 'eth0')
       const before = await snapshot(lab)
       const id = await clientId(lab, 'eth0')
-      await ok(lab, 'brup')
+      await lab.ok('host', ['sh', '-c', `umask 077 && ${bin('brup')}`])
       await isOnBridge(scene, address)
       expect(await clientId(lab, 'br0')).toBe(id)
       expect(await isConfigured(lab, 'br0')).toBe(true)
@@ -52,6 +53,8 @@ describe.each(Object.entries(files))('%s', (name, text) => {
         '0-qemu-tap-hooks-br0:br0.network',
         '0-qemu-tap-hooks-br0:eth0.network',
       ])
+      const readers = await lab.ok('host', ['sh', '-c', 'stat -c "%a %G" /run/systemd/network/0-*'])
+      expect(readers).toBe('640 systemd-network\n640 systemd-network\n')
       await renews(scene, address)
       await isOnBridge(scene, address)
       expect(await ok(lab, 'brstatus')).not.toContain('drift')
