@@ -31,6 +31,7 @@ const basis = ['names', 'errors']
 const values = [
   ...basis,
   'state',
+  'owner-state',
   'step',
   'words',
   'client-words',
@@ -108,7 +109,10 @@ export default defineConfig(
     },
   },
   { files: ['src/names.ts', 'src/errors.ts'], rules: imports(noEffect, only(basis)) },
-  { files: ['src/state.ts'], rules: imports(noEffect, only(basis)) },
+  {
+    files: ['src/state.ts', 'src/owner-state.ts'],
+    rules: imports(noEffect, only([...basis, 'owner-state'])),
+  },
   { files: ['src/step.ts', 'src/words.ts'], rules: imports(noEffect, only(values)) },
   {
     files: ['src/plan/**', 'src/report/**'],

@@ -1,4 +1,4 @@
-import type { DhcpClientName } from './state.ts'
+import type { DhcpClientName } from './owner-state.ts'
 
 /** The command line of a DHCP client, taken apart. */
 export interface ClientWords {

@@ -1,5 +1,5 @@
 import { clientWords, scriptOption, wordsOf } from './client-words.ts'
-import type { DhcpClient } from './state.ts'
+import type { DhcpClient } from './owner-state.ts'
 
 /**
  * What dhclient and udhcpc run before their own script (QEMU_TAP_HOOKS_SCRIPT) where they begin on a link that has its address and

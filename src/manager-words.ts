@@ -1,4 +1,4 @@
-import type { ManagedDevice } from './state.ts'
+import type { ManagedDevice } from './owner-state.ts'
 
 /** What NetworkManager is told: a file that it reads, and words for nmcli. */
 

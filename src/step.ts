@@ -1,20 +1,13 @@
 import type {
-  Address,
   DhcpClient,
   Inherited,
   ManagedDevice,
   ManagedLink,
-  Neighbour,
-  Nexthop,
-  PortFlags,
-  PortVlan,
   ResolvconfRecord,
   ResolvedLink,
-  Route,
-  Rule,
-  Sysctl,
   Unit,
-} from './state.ts'
+} from './owner-state.ts'
+import type { Address, Neighbour, Nexthop, PortFlags, PortVlan, Route, Rule, Sysctl } from './state.ts'
 import { protocolNumber, scopeNumber } from './protocols.ts'
 import { addressWords, neighbourWords, nexthopWords, routeWords, ruleWords } from './words.ts'
 

@@ -1,6 +1,6 @@
 import { hasNmcli, isManagerRunning, isManagerYoung, linkOf, profileOf } from '../kernel/network-manager.ts'
 import type { Move } from '../plan/footprint.ts'
-import type { NetworkManager } from '../state.ts'
+import type { NetworkManager } from '../owner-state.ts'
 
 /** Why an uplink that NetworkManager manages cannot be taken along to a bridge, and back. */
 export interface ProfileProblem {

@@ -10,7 +10,7 @@ import {
 import { basename, dirname } from 'node:path'
 import { freshVariable, longAgo, scriptsFor, throughScript } from '../dhcp-script.ts'
 import { CommandError } from '../errors.ts'
-import type { DhcpClient, Inherited } from '../state.ts'
+import type { DhcpClient, Inherited } from '../owner-state.ts'
 import { spawnDaemon } from './detached.ts'
 import { clientFolder, found } from './dhcp-processes.ts'
 import { placeScript } from './dhcp-script.ts'

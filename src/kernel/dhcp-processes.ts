@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { clientWords, scriptOption, wordsOf, type ClientWords } from '../client-words.ts'
 import { dhcpScript, scriptVariable, stateFolder } from '../dhcp-script.ts'
 import type { Family } from '../names.ts'
-import type { DhcpClient, DhcpClientName } from '../state.ts'
+import type { DhcpClient, DhcpClientName } from '../owner-state.ts'
 import {
   commandLine,
   childrenOf,

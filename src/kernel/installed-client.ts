@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { leaseScript } from '../dhcp-script.ts'
-import type { InstalledClient } from '../state.ts'
+import type { InstalledClient } from '../owner-state.ts'
 import { clientFolder } from './dhcp-processes.ts'
 import { runFed } from './fed.ts'
 import { isExecutable } from './program.ts'

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { CommandError } from '../errors.ts'
 import { forgetWords, releaseWords, toldFile, toldFolder, upWords } from '../manager-words.ts'
-import type { ManagedDevice, NetworkManager } from '../state.ts'
+import type { ManagedDevice, NetworkManager } from '../owner-state.ts'
 import { bootSeconds, sleep } from './clock.ts'
 import { runFed } from './fed.ts'
 import { processesHere, startTimeOf, type ProcessId } from './process.ts'

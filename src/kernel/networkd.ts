@@ -18,14 +18,8 @@ import {
   unportable,
   type OwnerFile,
 } from '../networkd-files.ts'
-import {
-  findLink,
-  type Link,
-  type ManagedLink,
-  type NetworkState,
-  type Networkd,
-  type Unit,
-} from '../state.ts'
+import type { ManagedLink, Networkd, Unit } from '../owner-state.ts'
+import { findLink, type Link, type NetworkState } from '../state.ts'
 import type { NetworkdStep } from '../step.ts'
 import { sleep } from './clock.ts'
 import { runFed } from './fed.ts'

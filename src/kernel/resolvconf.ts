@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { CommandError } from '../errors.ts'
-import type { Link, ResolvconfRecord } from '../state.ts'
+import type { ResolvconfRecord } from '../owner-state.ts'
+import type { Link } from '../state.ts'
 import type { ResolvconfStep } from '../step.ts'
 import { runFed } from './fed.ts'
 import type { ProcessId } from './process.ts'

@@ -1,6 +1,7 @@
 import { clientWords, type ClientWords } from '../client-words.ts'
 import type { Family } from '../names.ts'
-import type { DhcpClient, NetworkState } from '../state.ts'
+import type { DhcpClient } from '../owner-state.ts'
+import type { NetworkState } from '../state.ts'
 import type { Move } from './footprint.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { unitFolder } from '../networkd-files.ts'
-import { findLink, type Address, type NetworkState, type Networkd } from '../state.ts'
+import type { Networkd } from '../owner-state.ts'
+import { findLink, type Address, type NetworkState } from '../state.ts'
 import { addressId } from './addresses.ts'
 import type { Difference } from './compare.ts'
 import { isNetworkds, isSameFile } from './networkd.ts'

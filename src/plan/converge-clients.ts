@@ -1,5 +1,6 @@
 import { clientWords } from '../client-words.ts'
-import { findLink, type DhcpClient, type Inherited, type NetworkState } from '../state.ts'
+import type { DhcpClient, Inherited } from '../owner-state.ts'
+import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import { idOf, isRunning, kindOf, without } from './dhcp-clients.ts'
 import { nameOf, type Sides } from './footprint.ts'

@@ -1,4 +1,5 @@
-import { findLink, type Address, type ManagedLink, type NetworkState, type Unit } from '../state.ts'
+import type { ManagedLink, Unit } from '../owner-state.ts'
+import { findLink, type Address, type NetworkState } from '../state.ts'
 import type { NetworkdStep, Step } from '../step.ts'
 import { dropInName, isDropIn, unitHead } from '../networkd-files.ts'
 import { isMove, type Move, type Sides } from './footprint.ts'

@@ -1,4 +1,5 @@
-import type { DhcpClient, NetworkState } from '../state.ts'
+import type { DhcpClient } from '../owner-state.ts'
+import type { NetworkState } from '../state.ts'
 import type { Difference } from './compare.ts'
 import type { Move, Sides } from './footprint.ts'
 

@@ -1,12 +1,11 @@
 import type { Cidr, Family, Forward } from '../names.ts'
+import type { DhcpClient, Networkd } from '../owner-state.ts'
 import {
   addressesOf,
   findLink,
   type Address,
-  type DhcpClient,
   type Link,
   type NetworkState,
-  type Networkd,
   type Route,
   type Rule,
   type Sysctl,

@@ -1,4 +1,5 @@
-import type { ManagedDevice, NetworkManager, NetworkState } from '../state.ts'
+import type { ManagedDevice, NetworkManager } from '../owner-state.ts'
+import type { NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import { addressId } from './addresses.ts'
 import { isStopGap } from './advertised.ts'

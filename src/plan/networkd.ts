@@ -1,4 +1,5 @@
-import { findLink, type NetworkState, type Networkd } from '../state.ts'
+import type { Networkd } from '../owner-state.ts'
+import { findLink, type NetworkState } from '../state.ts'
 import type { Family } from '../names.ts'
 import type { Step } from '../step.ts'
 import { bridgeText, unitFolder, unitName, unmanagedText, type OwnerFile } from '../networkd-files.ts'

@@ -1,4 +1,4 @@
-import type { DhcpClient } from '../state.ts'
+import type { DhcpClient } from '../owner-state.ts'
 
 /** What a DHCP client of our own is to ask for. */
 export interface OwnClient {

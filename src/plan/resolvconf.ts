@@ -1,4 +1,5 @@
-import { findLink, type NetworkState, type ResolvconfRecord } from '../state.ts'
+import type { ResolvconfRecord } from '../owner-state.ts'
+import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import type { Difference } from './compare.ts'
 import { isMove, type Sides } from './footprint.ts'

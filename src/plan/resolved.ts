@@ -1,4 +1,5 @@
-import { findLink, type NetworkState, type ResolvedLink } from '../state.ts'
+import type { ResolvedLink } from '../owner-state.ts'
+import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import type { Difference } from './compare.ts'
 import { devsOf, type Move, type Sides } from './footprint.ts'

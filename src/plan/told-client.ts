@@ -1,5 +1,6 @@
 import { contains, parseIp } from '../names.ts'
-import type { Address, DhcpClient, InstalledClient, NetworkState, Route } from '../state.ts'
+import type { DhcpClient, InstalledClient } from '../owner-state.ts'
+import type { Address, NetworkState, Route } from '../state.ts'
 import { addressId, subnetOf } from './addresses.ts'
 import { isOnDev, routeId } from './routes.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { clientWords } from '../../src/client-words.ts'
-import type { DhcpClientName } from '../../src/state.ts'
+import type { DhcpClientName } from '../../src/owner-state.ts'
 
 /** A command line, and what is made of it: its own options, the rest, its links. */
 type Row = readonly [DhcpClientName, string, Readonly<Record<string, string>>, string, string]

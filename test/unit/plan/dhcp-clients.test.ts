@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { clientsOnBridge } from '../../../src/plan/clients-on-bridge.ts'
 import { convergeClients } from '../../../src/plan/converge-clients.ts'
 import { clientsBack, compareClients, stayingClients } from '../../../src/plan/dhcp-clients.ts'
-import type { DhcpClient, NetworkState } from '../../../src/state.ts'
+import type { DhcpClient } from '../../../src/owner-state.ts'
+import type { NetworkState } from '../../../src/state.ts'
 import { link, plainHost } from '../../helpers/state.ts'
 
 const sides = { uplink: 'eth0', bridge: 'br0' }

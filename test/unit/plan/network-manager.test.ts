@@ -9,7 +9,8 @@ import {
   readyManager,
 } from '../../../src/plan/network-manager.ts'
 import { ownClient } from '../../../src/plan/own-client.ts'
-import type { NetworkManager, NetworkState } from '../../../src/state.ts'
+import type { NetworkManager } from '../../../src/owner-state.ts'
+import type { NetworkState } from '../../../src/state.ts'
 import { address, plainHost } from '../../helpers/state.ts'
 
 const sides = { uplink: 'eth0', bridge: 'br0' }
