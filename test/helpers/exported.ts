@@ -3,7 +3,6 @@ import { expect } from 'vitest'
 import type { ExportKind } from '../../src/options.ts'
 import type { Lab, LabOptions } from '../lab/lab.ts'
 import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
-import { withoutDad } from '../lab/settle.ts'
 import { inLab, ok, until } from './tap.ts'
 
 interface ExportedFile {
@@ -32,22 +31,6 @@ export async function place(lab: Lab, { files }: Export, folder: string): Promis
     await lab.ok('host', ['chmod', mode, to])
   }
 }
-
-/** A host with much that a configuration has to say. */
-export const layLoad = (lab: Lab): Promise<void> =>
-  withoutDad(lab, ['eth0'], async () => {
-    await lab.ip('host', [
-      'addr add 192.168.1.51/24 dev eth0',
-      'addr add 10.9.0.1/24 dev eth0 label eth0:9',
-      'addr add fd01::51/64 dev eth0',
-      'route add 10.7.0.0/16 via 192.168.1.1 dev eth0 mtu 1300 src 192.168.1.51',
-      'route add default via 192.168.1.1 dev eth0 table 100',
-      'route add fd77::/64 via fd01::1 dev eth0 metric 5',
-      'rule add iif eth0 lookup 100 priority 500',
-      'rule add from 192.168.1.51 lookup 100 priority 501',
-      'neigh replace 192.168.1.77 lladdr 02:00:00:00:00:77 dev eth0 nud permanent',
-    ])
-  })
 
 /** What brup prints on one host, and how that host is then. */
 export interface Host {

@@ -3,8 +3,8 @@ import { withoutDad } from '../lab/settle.ts'
 import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
 import { inLab, ok, run } from './tap.ts'
 
-/** A host that has much to lose: secondaries, another table with a rule, a permanent neighbour, a next-hop object. */
-const lines = [
+/** What a configuration has words for: secondaries, another table with rules, a permanent neighbour. */
+const configured = [
   'addr add 192.168.1.51/24 dev eth0',
   'addr add 10.9.0.1/24 dev eth0 label eth0:9',
   'addr add fd01::51/64 dev eth0',
@@ -12,15 +12,19 @@ const lines = [
   'route add default via 192.168.1.1 dev eth0 table 100',
   'route add fd77::/64 via fd01::1 dev eth0 metric 5',
   'rule add iif eth0 lookup 100 priority 500',
+  'rule add from 192.168.1.51 lookup 100 priority 501',
   'neigh replace 192.168.1.77 lladdr 02:00:00:00:00:77 dev eth0 nud permanent',
-  'nexthop add id 5 via 192.168.1.1 dev eth0',
-  'route add 10.5.0.0/16 nhid 5',
 ]
+const others = ['nexthop add id 5 via 192.168.1.1 dev eth0', 'route add 10.5.0.0/16 nhid 5']
+
+export const layLoad = (lab: Lab): Promise<void> =>
+  withoutDad(lab, ['eth0'], () => lab.ip('host', configured))
 
 /** A laden host with br0 raised, and the snapshot from before that. */
 export const inRaisedLab = (work: (lab: Lab, before: string) => Promise<void>): Promise<void> =>
   inLab(async (lab) => {
-    await withoutDad(lab, ['eth0'], () => lab.ip('host', lines))
+    await layLoad(lab)
+    await lab.ip('host', others)
     const before = await snapshot(lab)
     await ok(lab, 'brup')
     await work(lab, before)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
-import { exported, expectSame, layLoad, place, raisedHost, type Manners } from '../helpers/exported.ts'
+import { exported, expectSame, place, raisedHost, type Manners } from '../helpers/exported.ts'
+import { layLoad } from '../helpers/laden.ts'
 import { libraries, networkManager, nmcli, unpackedProgram, unpacked } from '../helpers/managers.ts'
 import { inLab, linkOf, ok, until } from '../helpers/tap.ts'
 

@@ -3,15 +3,8 @@ import { dirname } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
-import {
-  expectSame,
-  exported,
-  layLoad,
-  nameOf,
-  raisedHost,
-  type Export,
-  type Manners,
-} from '../helpers/exported.ts'
+import { expectSame, exported, nameOf, raisedHost, type Export, type Manners } from '../helpers/exported.ts'
+import { layLoad } from '../helpers/laden.ts'
 import { dhcpClient, dhcpServer, networkd, networkdAlone } from '../helpers/managers.ts'
 import { expectEnding, expectUntouched } from '../helpers/refused.ts'
 import { bin, inLab, ok, run, until } from '../helpers/tap.ts'
