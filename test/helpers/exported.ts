@@ -58,7 +58,11 @@ export async function raisedHost(
 /** What a manager does in a way of its own, each with what it stands for. */
 export type Manners = readonly (readonly [RegExp, string])[]
 
-const ourMark = [/ alias qemu-tap-hooks [0-9a-f]+/g, ''] as const
+/** Nothing of ours is left: our mark, and what keeps the uplink from asking for a lease. */
+const ours: Manners = [
+  [/ alias qemu-tap-hooks [0-9a-f]+/g, ''],
+  [/\ntable (?:bridge|netdev) qemu-tap-hooks-\S+ \{[^]*?\n\}/g, ''],
+]
 
 /** Expects the host to become as it was when `wanted` was taken, but for these manners and lines. */
 export async function expectSame(
@@ -67,7 +71,7 @@ export async function expectSame(
   { manners, lines = [] }: { manners: Manners; lines?: readonly string[] },
 ): Promise<void> {
   const plain = (text: string): string =>
-    [...manners, ourMark].reduce((done, [pattern, with_]) => done.replaceAll(pattern, with_), text)
+    [...manners, ...ours].reduce((done, [pattern, with_]) => done.replaceAll(pattern, with_), text)
   let left: readonly string[] = ['never looked']
   await until(
     'the host is the same',
