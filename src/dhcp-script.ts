@@ -45,9 +45,6 @@ export const dhcpScript = `${stateFolder}/dhcp-script`
 export const scriptVariable = 'QEMU_TAP_HOOKS_SCRIPT'
 export const freshVariable = 'QEMU_TAP_HOOKS_FRESH'
 
-/** A time in a lease of dhclient. */
-export const longAgo = '6 2000/01/01 00:00:00'
-
 export const leaseScript = `${stateFolder}/lease-script`
 
 /**

@@ -45,7 +45,10 @@ export interface Firewall {
   readonly rules: readonly FirewallRule[]
   /** `undefined` where it does not run. */
   readonly firewalld: Firewalld | undefined
-  /** The port that is kept from asking for a lease but through its bridge (lease-guard.ts); left out: none is. */
+  /**
+   * The port that is kept from asking for a lease but through its bridge (lease-guard.ts); empty: what keeps it is not whole; left
+   * out: none is.
+   */
   readonly guarded?: string | undefined
 }
 

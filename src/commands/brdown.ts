@@ -115,8 +115,7 @@ const clientsGone = ({ original }: Journal): readonly string[] =>
 
 /** Why the rules that brup added to the host's firewall cannot be found, if it added any. */
 function rulesLeft({ firewall }: NetworkState, { raised }: Journal): string | undefined {
-  const { rules = [], guarded } = raised?.firewall ?? {}
-  return rules.length > 0 || guarded !== undefined ? firewall?.problem : undefined
+  return (raised?.firewall?.rules.length ?? 0) > 0 ? firewall?.problem : undefined
 }
 
 interface Down {

@@ -10,6 +10,7 @@ import { clientsOnBridge } from '../plan/clients-on-bridge.ts'
 import { isIfupdowns } from '../kernel/ifupdown.ts'
 import { isMove, type Move, type Sides } from '../plan/footprint.ts'
 import { ownerNames, type OwnerName } from '../plan/owner-names.ts'
+import { canBeNamed } from '../plan/firewall.ts'
 import { guardText } from '../plan/lease-guard.ts'
 import { managerOnBridge } from '../plan/network-manager.ts'
 import { isNetworkds, networkdOnBridge } from '../plan/networkd.ts'
@@ -38,13 +39,22 @@ export async function ownersOnBridge(
   const told = wish.addresses.map(({ family }) => family)
   const file = networkdFile(state, sides)
   const clients = await clientsFor(state, sides, wish)
-  const asks = clients?.some(({ dev }) => dev === sides.bridge) === true
   return {
     clients,
-    isGuarded: asks && (await nftKnows(guardText(sides))),
+    isGuarded: await isGuarded(state, sides, wish),
     manager: managerOnBridge(state.manager, { sides, id, resolver: resolverOf() }),
     networkd: networkdOnBridge({ state, sides, file, told }),
   }
+}
+
+/**
+ * Where a client of the uplink's own goes along, another one might begin there; a manager knows better. Our rules are told where they
+ * can be listed again, and where the user lets us.
+ */
+async function isGuarded({ clients, firewall }: NetworkState, sides: Move, wish: Wish): Promise<boolean> {
+  const isLeaving = clients?.some(({ dev }) => dev === sides.uplink) === true
+  const isOpen = wish.firewall !== 'warn' && firewall !== undefined && firewall.problem === undefined
+  return isLeaving && isOpen && canBeNamed(sides.uplink) && (await nftKnows(guardText(sides)))
 }
 
 /**

@@ -8,13 +8,15 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { freshVariable, longAgo, scriptsFor, throughScript } from '../dhcp-script.ts'
+import { clientWords } from '../client-words.ts'
+import { endedLease, hasEnded, withoutEnded } from '../dhclient-leases.ts'
+import { freshVariable, scriptsFor, throughScript } from '../dhcp-script.ts'
 import { CommandError } from '../errors.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
 import { spawnDaemon } from './detached.ts'
 import { clientFolder, found } from './dhcp-processes.ts'
 import { placeScript } from './dhcp-script.ts'
-import { namesIn } from './files.ts'
+import { namesIn, readText } from './files.ts'
 import {
   ancestorsOf,
   commandName,
@@ -102,6 +104,7 @@ export function startClient(client: DhcpClient, inherits: readonly Inherited[]):
   const { name, path } = client
   if (!isExecutable(path)) throw new CommandError('failed', `${path} cannot be run any more`)
   for (const file of inherits) inherit(file)
+  takeUpEnded(client)
   mkdirSync(clientFolder(), { recursive: true, mode: 0o700 })
   for (const [file, text] of scriptsFor(client)) placeScript(file, text)
   const fresh = `${clientFolder()}/udhcpc-${client.dev}.fresh`
@@ -117,19 +120,21 @@ function inherit({ from, to, as, oldDev, dev }: Inherited): void {
     copyFileSync(from, to)
     return
   }
-  const text = renamed(readFileSync(from, 'utf8'), oldDev, dev)
-  if (as === 'append') appendFileSync(to, text)
-  else writeFileSync(to, text, { mode: 0o600 })
+  const text = readFileSync(from, 'utf8')
+  // Since a lease was ended there, the other file is the newer one.
+  if (as === 'leases' && hasEnded(text) && existsSync(to)) return
+  const own = renamed(withoutEnded(text), oldDev, dev)
+  if (as === 'append') appendFileSync(to, own)
+  else writeFileSync(to, own, { mode: 0o600 })
   if (as === 'append') rmSync(from)
-  if (as === 'leases') appendFileSync(from, endedLease(readFileSync(from, 'utf8'), oldDev))
+  if (as === 'leases') appendFileSync(from, endedLease(text, oldDev))
 }
 
-/** The last one of the link once more, as over: a dhclient that begins there takes up what lasts, also where it may not ask. */
-function endedLease(leases: string, dev: string): string {
-  const own = (leases.match(/^lease \{\n(?:(?!\}).*\n)*\}\n/gmu) ?? []).filter((lease) =>
-    lease.includes(`\n  interface "${dev}";\n`),
-  )
-  return (own.at(-1) ?? '').replace(/^ {2}(renew|rebind|expire) .*;$/gmu, `  $1 ${longAgo};`)
+/** What was in use elsewhere goes on here, or nobody knows it any more. */
+function takeUpEnded({ name, words }: DhcpClient): void {
+  const file = name === 'dhclient' ? clientWords(name, words)?.own.get('-lf') : undefined
+  const text = file === undefined ? undefined : readText(file)
+  if (file !== undefined && text !== undefined && hasEnded(text)) writeFileSync(file, withoutEnded(text))
 }
 
 /** In those lines of leases and settings that are about links. */

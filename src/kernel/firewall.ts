@@ -87,12 +87,24 @@ async function readFirewall(bridge: Subject): Promise<Firewall> {
   }
 }
 
-/** Both tables are there, or nobody is kept from anything. */
-function guardedLink({ chains }: Ruleset, bridge: string): string | undefined {
-  const [bridged, uplink] = ['bridge', 'netdev'].map((family) =>
-    chains.find(({ table, rules }) => table === `${family} ${guardTable(bridge)}` && rules.length > 0),
+function guardedLink({ tables, chains }: Ruleset, bridge: string): string | undefined {
+  const own = ['bridge', 'netdev'].map((family) => `${family} ${guardTable(bridge)}`)
+  if (!own.some((table) => tables.includes(table))) return undefined
+  const [[bridged] = [], [dropped] = []] = own.map((table) =>
+    chains.filter((chain) => chain.table === table).flatMap(({ rules }) => rules),
   )
-  return bridged === undefined ? undefined : uplink?.device
+  // Of a link that is gone there is only a number.
+  const link = /^oif "([^"]*)" /u.exec(dropped?.text ?? '')?.[1]
+  return bridged === undefined ? '' : (link ?? '')
+}
+
+/** The same where not all can be listed. */
+async function guardedAlone(bridge: string): Promise<string | undefined> {
+  if (!hasNft()) return undefined
+  const listed = await Promise.all(
+    ['bridge', 'netdev'].map((family) => nft(['-s', '-a', 'list', 'table', family, guardTable(bridge)])),
+  )
+  return guardedLink(parseRuleset(listed.map(({ stdout }) => stdout).join('')), bridge)
 }
 
 /** Rules that tell the link from others, each with where it stands. */
@@ -113,13 +125,13 @@ export async function firewallRulesNaming(link: string): Promise<readonly string
 const firewalldTable = 'inet firewalld'
 
 async function listRuleset(): Promise<Ruleset> {
-  if (!hasNft()) return { chains: [], sets: [] }
+  if (!hasNft()) return { tables: [], chains: [], sets: [] }
   const { ok, stdout, message } = await nft(['-s', '-a', 'list', 'ruleset'])
   if (!ok) throw new Error(`nft: ${message}`)
-  const { chains, sets } = parseRuleset(stdout)
+  const { tables, chains, sets } = parseRuleset(stdout)
   const isOther = ({ table }: { readonly table: string }): boolean =>
     table !== `inet ${tableName}` && table !== firewalldTable
-  return { chains: chains.filter(isOther), sets: sets.filter(isOther) }
+  return { tables, chains: chains.filter(isOther), sets: sets.filter(isOther) }
 }
 
 async function listAll({ chains }: Ruleset): Promise<readonly Listing[]> {
@@ -256,5 +268,6 @@ export async function lookAtFirewall(bridge: Subject): Promise<Firewall> {
       await sleep(200)
     }
   }
-  return { problem, bridged: [], closed: [], rules: [], firewalld: undefined }
+  const guarded = await guardedAlone(bridge.name)
+  return { problem, bridged: [], closed: [], rules: [], firewalld: undefined, guarded }
 }

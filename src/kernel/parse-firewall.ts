@@ -19,12 +19,12 @@ export interface ListedChain {
   /** Of a base chain: `input`, `forward`, … */
   readonly hook: string | undefined
   readonly policy: string | undefined
-  /** The link of a base chain that is at one. */
-  readonly device?: string | undefined
   readonly rules: readonly ListedRule[]
 }
 
 export interface Ruleset {
+  /** Also those without a chain. */
+  readonly tables: readonly string[]
   readonly chains: readonly ListedChain[]
   /** Named sets and maps with their elements, as text. */
   readonly sets: readonly { readonly table: string; readonly name: string; readonly elements: string }[]
@@ -39,6 +39,7 @@ export function parseRuleset(listing: string): Ruleset {
     ),
   )
   return {
+    tables: tables.map(([, table = '']) => table),
     chains: blocks.filter(({ kind }) => kind === 'chain').map((block) => chainOf(block)),
     sets: blocks
       .filter(({ kind }) => kind !== 'chain')
@@ -52,14 +53,12 @@ export function parseRuleset(listing: string): Ruleset {
 
 function chainOf({ table, name, inner }: { table: string; name: string; inner: string }): ListedChain {
   const base = /^\t\ttype \S+ hook (\S+) [^\n]*?(?:policy (\w+);)?$/mu.exec(inner)
-  const device = /^\t\ttype [^\n]* devices? (?:= \{ )?"?([^\s",]+)/mu.exec(inner)?.[1]
   const rules = [...inner.matchAll(/^\t\t(?!\t)((?:(?!# handle)[^])*?) # handle (\d+)$/gmu)]
   return {
     table,
     name,
     hook: base?.[1],
     policy: base?.[2],
-    device,
     rules: rules
       .map(([, text = '', handle]) => ({ text: withoutHead(text), handle: Number(handle) }))
       .map(({ text, handle }) => ({ text, handle, always: nftVerdict(text) })),

@@ -228,7 +228,10 @@ export function compareFirewall(
 ): readonly Difference[] {
   if (actual === undefined || goal === undefined) return []
   if (actual.problem !== undefined)
-    return goal.problem === undefined ? [`unknown: the host's firewall: ${actual.problem}`] : []
+    return [
+      ...(goal.problem === undefined ? [`unknown: the host's firewall: ${actual.problem}`] : []),
+      ...compareGuards(actual, goal),
+    ]
   const { missing, tooMuch } = difference(actual, goal)
   const text = ({ tool, chain, text: rule }: FirewallRule): string => `${tool} ${chain} ${rule}`
   return [

@@ -13,7 +13,7 @@ import { nameOf, type Move, type Sides } from './footprint.ts'
 /** A bit that nobody is known to use for such packets on their way out of a port. */
 const mark = '0x10000000'
 
-const requests = ['udp sport 68 udp dport 67', 'udp sport 546 udp dport 547']
+const requests = ['ether type ip udp sport 68 udp dport 67', 'ether type ip6 udp sport 546 udp dport 547']
 
 /** With what keeps the link from asking, or (`undefined`) without. */
 export const withGuard = (
@@ -21,7 +21,10 @@ export const withGuard = (
   guarded: string | undefined,
 ): Firewall | undefined => firewall && { ...firewall, guarded }
 
-/** For nft, in place of what the bridge has of it. */
+/**
+ * For nft, in place of what the bridge has of it. Of the uplink itself, not of a VLAN on it, whose frames have a tag there; and of this
+ * very link (`oif` is its index): one that is plugged in anew is nobody's port.
+ */
 export const guardText = (sides: Move): string => {
   const bridge = nameOf(sides)
   const port = quotedName(sides.uplink)
@@ -36,7 +39,7 @@ export const guardText = (sides: Move): string => {
     `table netdev ${guardTable(bridge)} {`,
     '\tchain uplink {',
     `\t\ttype filter hook egress device ${port} priority filter; policy accept;`,
-    ...requests.map((request) => `\t\t${request} meta mark & ${mark} == 0 drop`),
+    ...requests.map((request) => `\t\toif ${port} ${request} meta mark & ${mark} == 0 drop`),
     '\t}',
     '}',
   ].join('\n')
@@ -60,9 +63,7 @@ export function convergeGuard(from: Firewall, to: Firewall, sides: Sides): Share
 export function compareGuards(actual: Firewall, goal: Firewall): readonly Difference[] {
   const [is, be] = [actual.guarded, goal.guarded]
   if (is === be) return []
-  const text = (link: string): string => `what keeps ${link} from asking for a lease`
-  return [
-    ...(be === undefined ? [] : [`missing: ${text(be)}`]),
-    ...(is === undefined ? [] : [`too much: ${text(is)}`]),
-  ]
+  const link = be ?? is
+  const what = `what keeps ${link === undefined || link === '' ? 'the uplink' : link} from asking for a lease`
+  return [`${be === undefined ? 'too much' : 'missing'}: ${what}`]
 }

@@ -1,4 +1,5 @@
-import { freshVariable, longAgo, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
+import { longAgo } from '../dhclient-leases.ts'
+import { freshVariable, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
 import type { Step } from '../step.ts'
 import { hereDocument, quoted } from './quoted.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import { blind } from '../helpers/blind.ts'
 import { expectEnding } from '../helpers/refused.ts'
 import { bin, inLab, ok, run } from '../helpers/tap.ts'
 import { startVethGuest, type VethGuest } from '../helpers/veth-guest.ts'
@@ -277,19 +278,6 @@ test('a real guest on the LAN has a network, and the ruleset is then byte for by
 })
 
 describe('a firewall that cannot be read', () => {
-  /** A command whose iptables lists nothing. */
-  const blind = async (lab: Lab, line: string): Promise<{ exit: number; stdout: string; stderr: string }> => {
-    const path = `${lab.dir}/xtables`
-    await lab.ok('host', [
-      'sh',
-      '-c',
-      `printf '#!/bin/sh\\necho broken >&2; exit 1\\n' >${path}; chmod +x ${path}`,
-    ])
-    const mount = `mount --bind ${path} "$(readlink -f /usr/sbin/iptables-nft)"; exec "$@"`
-    const [name, ...args] = line.split(' ')
-    return lab.run('host', ['unshare', '--mount', 'sh', '-ec', mount, 'sh', bin(name as 'brup'), ...args])
-  }
-
   test('is a reason to refuse, and only said where the configuration only warns', async () => {
     await inLab(async (lab) => {
       await lines(lab, drop('nft'))
