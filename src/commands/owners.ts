@@ -53,7 +53,7 @@ export async function ownersOnBridge(
  */
 async function isGuarded({ clients, firewall }: NetworkState, sides: Move, wish: Wish): Promise<boolean> {
   const isLeaving = clients?.some(({ dev }) => dev === sides.uplink) === true
-  const isOpen = wish.firewall !== 'warn' && firewall !== undefined && firewall.problem === undefined
+  const isOpen = wish.firewall !== 'warn' && firewall !== undefined
   return isLeaving && isOpen && canBeNamed(sides.uplink) && (await nftKnows(guardText(sides)))
 }
 
