@@ -51,7 +51,13 @@ export type Step =
   | { readonly op: 'nft.load'; readonly text: string }
   | { readonly op: 'dnsmasq.start'; readonly bridge: string; readonly words: readonly string[] }
   | { readonly op: 'dnsmasq.stop'; readonly bridge: string }
-  | { readonly op: 'client.start'; readonly client: DhcpClient; readonly inherits: readonly Inherited[] }
+  | {
+      readonly op: 'client.start'
+      readonly client: DhcpClient
+      readonly inherits: readonly Inherited[]
+      /** Whether it is begun again when somebody ends it. */
+      readonly kept: boolean
+    }
   | { readonly op: 'client.stop'; readonly client: DhcpClient }
   | ManagerStep
   | NetworkdStep

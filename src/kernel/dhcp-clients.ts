@@ -10,6 +10,7 @@ import {
 import { basename, dirname } from 'node:path'
 import { clientWords } from '../client-words.ts'
 import { endedLease, hasEnded, withoutEnded } from '../dhclient-leases.ts'
+import { keeperPath, keeperText } from '../dhcp-keeper.ts'
 import { freshVariable, scriptsFor, throughScript } from '../dhcp-script.ts'
 import { CommandError } from '../errors.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
@@ -19,10 +20,12 @@ import { placeScript } from './dhcp-script.ts'
 import { namesIn, readText } from './files.ts'
 import {
   ancestorsOf,
+  commandLine,
   commandName,
   endProcess,
   networkNamespaceOf,
   openFilesOf,
+  isRoots,
   processIds,
   startTimeOf,
   type ProcessId,
@@ -60,6 +63,7 @@ export async function clientInTheWay(
 
 /** At once, and without a word to anybody: the lease stays, and so do the addresses. */
 export async function stopClient(wanted: DhcpClient): Promise<void> {
+  await stopKeeper(wanted)
   for (const { process, client } of found())
     if (typeof client !== 'string' && idOf(client) === idOf(wanted)) {
       const companions = companionsOf(process)
@@ -91,7 +95,8 @@ function companionsOf({ pid }: ProcessId): readonly ProcessId[] {
 export function forgetClientFiles(bridge: string): void {
   const folder = clientFolder()
   const isOf = (name: string): boolean =>
-    /^(?:dhclient[46]|dhcpcd|udhcpc4?)-(.*)\.(?:conf|leases|pid|fresh)$/u.exec(name)?.[1] === bridge
+    /^(?:dhclient[46]|dhcpcd|udhcpc4?|keeper\d+)-(.*)\.(?:conf|leases|pid|fresh|sh)$/u.exec(name)?.[1] ===
+    bridge
   try {
     for (const name of namesIn(folder).filter(isOf)) rmSync(`${folder}/${name}`, { force: true })
   } catch {
@@ -99,18 +104,48 @@ export function forgetClientFiles(bridge: string): void {
   }
 }
 
-/** As a process of its own, for which nobody waits. Throws where it cannot. */
-export function startClient(client: DhcpClient, inherits: readonly Inherited[]): void {
+/** As a process of its own, for which nobody waits, or in the place of one that its keeper has begun. Throws where it cannot. */
+export async function startClient({
+  client,
+  inherits,
+  kept,
+}: {
+  readonly client: DhcpClient
+  readonly inherits: readonly Inherited[]
+  readonly kept: boolean
+}): Promise<void> {
   const { name, path } = client
   if (!isExecutable(path)) throw new CommandError('failed', `${path} cannot be run any more`)
+  if (kept) await stopClient(client)
   for (const file of inherits) inherit(file)
   takeUpEnded(client)
   mkdirSync(clientFolder(), { recursive: true, mode: 0o700 })
   for (const [file, text] of scriptsFor(client)) placeScript(file, text)
   const fresh = `${clientFolder()}/udhcpc-${client.dev}.fresh`
   const { words, env } = throughScript(client, fresh)
-  if (env[freshVariable] !== undefined) writeFileSync(fresh, '')
-  spawnDaemon(path, basename(path).startsWith('busybox') ? [name, ...words] : words, env)
+  const marker = env[freshVariable] === undefined ? undefined : fresh
+  if (marker !== undefined) writeFileSync(marker, '')
+  if (!kept) {
+    spawnDaemon(path, basename(path).startsWith('busybox') ? [name, ...words] : words, env)
+    return
+  }
+  const keeper = keeperPath(client, clientFolder())
+  writeFileSync(keeper, keeperText(client, { path, words, env }, marker), { mode: 0o600 })
+  spawnDaemon(shell, [keeper], {})
+}
+
+const shell = '/bin/sh'
+
+/** First of all: it would begin the client again. */
+async function stopKeeper(client: DhcpClient): Promise<void> {
+  const here = networkNamespaceOf('self')
+  const path = keeperPath(client, clientFolder())
+  for (const pid of processIds()) {
+    const startTime = startTimeOf(pid)
+    const isIt =
+      commandLine(pid).join(' ') === `${shell} ${path}` && networkNamespaceOf(pid) === here && isRoots(pid)
+    if (isIt && startTime !== undefined) await endProcess({ pid, startTime })
+  }
 }
 
 function inherit({ from, to, as, oldDev, dev }: Inherited): void {

@@ -31,6 +31,7 @@ export function convergeClients(from: NetworkState, to: NetworkState, sides: Sid
         op: 'client.start',
         client,
         inherits: before ? inherited(before, client, bridge) : [],
+        kept: client.dev === bridge,
       }
     }),
   ]

@@ -1,12 +1,19 @@
 import { longAgo } from '../dhclient-leases.ts'
+import { keeperPath, keeperText } from '../dhcp-keeper.ts'
 import { freshVariable, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
 import type { Step } from '../step.ts'
-import { hereDocument, quoted } from './quoted.ts'
+import { hereDocument, quoted } from '../shell.ts'
 
-/** A DHCP client that ends, as a line of a shell. */
+/** A DHCP client that ends, and first what would begin it again, as lines of a shell. */
 export const endLine = (client: DhcpClient): string =>
-  `pkill -KILL --ns $$ --nslist net -u root -f ${quoted(patternOf(client))} || :`
+  [keeperPattern(client), patternOf(client)]
+    .map((pattern) => `pkill -KILL --ns $$ --nslist net -u root -f ${quoted(pattern)} || :`)
+    .join('\n')
+
+/** Where brup has it, or such a script. */
+const keeperPattern = (client: DhcpClient): string =>
+  `^/bin/sh ${keeperPath(client, `${stateFolder}(/[0-9]+)?`).replaceAll('.', '[.]')}$`
 
 /** That of its command line. */
 function patternOf({ name, families, dev }: DhcpClient): string {
@@ -23,21 +30,31 @@ function patternOf({ name, families, dev }: DhcpClient): string {
 }
 
 /** Its files, our script where it runs that, and the client itself. */
-export function beginLines({ client, inherits }: Extract<Step, { op: 'client.start' }>): readonly string[] {
+export function beginLines({
+  client,
+  inherits,
+  kept,
+}: Extract<Step, { op: 'client.start' }>): readonly string[] {
   const fresh = `${stateFolder}/udhcpc-${client.dev}.fresh`
   const { words, env } = throughScript(client, fresh)
   const isOurs = client.name !== 'dhcpcd' && words !== client.words
   const settings = Object.entries(env).map(([key, value]) => quoted(`${key}=${value}`))
   const program = client.path.includes('busybox') ? [client.path, client.name] : [client.path]
-  const line = [...program, ...words].map(quoted).join(' ')
+  const marker = env[freshVariable] === undefined ? undefined : fresh
+  const keeper = keeperPath(client, stateFolder)
+  const text = keeperText(client, { path: client.path, words, env }, marker)
   return [
     ...inherits.flatMap(inheritLines),
     ...(isOurs ? [...scriptsFor(client)].flatMap(scriptLines) : []),
-    ...(env[freshVariable] === undefined ? [] : [`touch ${quoted(fresh)}`]),
+    ...(marker === undefined ? [] : [`touch ${quoted(fresh)}`]),
+    ...(kept
+      ? [`mkdir -p ${stateFolder}`, hereDocument(`cat >${quoted(keeper)}`, text.trimEnd().split('\n'))]
+      : []),
     [
       'setsid env -i PATH=/usr/sbin:/sbin:/usr/bin:/bin',
-      ...settings,
-      `${line} </dev/null >/dev/null 2>&1 &`,
+      ...(kept ? [] : settings),
+      (kept ? ['/bin/sh', keeper] : [...program, ...words]).map(quoted).join(' '),
+      '</dev/null >/dev/null 2>&1 &',
     ].join(' '),
   ]
 }

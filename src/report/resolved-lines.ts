@@ -1,6 +1,6 @@
 import { resolvectlWords, savedFolder } from '../resolved-words.ts'
 import type { ResolvedStep } from '../step.ts'
-import { quoted } from './quoted.ts'
+import { quoted } from '../shell.ts'
 
 /** What systemd-resolved is told, as lines of a shell. */
 export function resolvedLines(step: ResolvedStep): readonly string[] {

@@ -1,5 +1,5 @@
 import { beginLines, endLine } from './client-lines.ts'
-import { hereDocument, quoted } from './quoted.ts'
+import { hereDocument, quoted } from '../shell.ts'
 import { forgetWords, releaseWords, toldFile, toldFolder, upWords } from '../manager-words.ts'
 import { netifFolder, unitFolder } from '../networkd-files.ts'
 import { resolvedLines } from './resolved-lines.ts'

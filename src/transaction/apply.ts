@@ -62,7 +62,7 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
       else if (step.op === 'sysctl.set') applySysctl(step.sysctl, options)
       else if (step.op === 'dnsmasq.start') await applyDnsmasq(step, options)
       else if (step.op === 'dnsmasq.stop') await stopDnsmasq(step.bridge)
-      else if (step.op === 'client.start') applyClient(step, options)
+      else if (step.op === 'client.start') await applyClient(step, options)
       else if (step.op === 'client.stop') await stopClient(step.client)
       else if (step.op === 'networkd.units') await applyUnits(step, options)
       else if (isResolvedStep(step)) await applyResolved(step, options)
@@ -130,14 +130,14 @@ async function applyDnsmasq(
   if (!ok && force !== true) throw new CommandError('failed', message)
 }
 
-function applyClient(
-  { client, inherits }: Extract<Step, { op: 'client.start' }>,
+async function applyClient(
+  step: Extract<Step, { op: 'client.start' }>,
   { force }: ApplyOptions,
-): void {
+): Promise<void> {
   try {
-    startClient(client, inherits)
+    await startClient(step)
   } catch (error) {
-    if (force !== true) throw new CommandError('failed', `${client.name}: ${messageOf(error)}`)
+    if (force !== true) throw new CommandError('failed', `${step.client.name}: ${messageOf(error)}`)
   }
 }
 

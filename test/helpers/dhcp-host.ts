@@ -1,5 +1,6 @@
 import { dhcpClient, dhcpServer, type Leases } from './managers.ts'
 import { inLab, until } from './tap.ts'
+import { processesLike } from './watchdog.ts'
 import type { Lab } from '../lab/lab.ts'
 import type { Running } from '../lab/start.ts'
 
@@ -78,3 +79,15 @@ export const leased = async (lab: Lab, dev: string): Promise<readonly string[]> 
 /** How often the server has given an address, the first time included. */
 export const acknowledged = (server: Running, address: string): number =>
   server.stdout().split(`DHCPACK(e0) ${address} `).length - 1
+
+/** What begins a client on a bridge again, as what it shows in `/proc`. */
+export const keeper = '/bin/sh /*/keeper*'
+
+/** Clients like this, and what would begin them again. */
+export async function endForGood(lab: Lab, pattern: string): Promise<void> {
+  await until(`there is no ${pattern}`, async () => {
+    const pids = [...(await processesLike(lab, keeper)), ...(await processesLike(lab, pattern))].map(String)
+    if (pids.length > 0) await lab.run('host', ['kill', '-9', ...pids])
+    return pids.length === 0
+  })
+}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { leased } from '../helpers/dhcp-host.ts'
+import { endForGood, leased } from '../helpers/dhcp-host.ts'
 import { dhcpClient, dhcpServer } from '../helpers/managers.ts'
 import { expectEnding } from '../helpers/refused.ts'
 import { inLab, ok, run, until } from '../helpers/tap.ts'
@@ -10,7 +10,8 @@ import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
 
 /** `brup --dhcp`: the bridge asks for an address, also where the uplink did not. */
 
-const clients = (lab: Lab): Promise<readonly number[]> => processesLike(lab, '/*dhclient *')
+const pattern = '/*dhclient *'
+const clients = (lab: Lab): Promise<readonly number[]> => processesLike(lab, pattern)
 
 async function withoutAddress(work: (lab: Lab) => Promise<void>): Promise<void> {
   await inLab(
@@ -50,7 +51,7 @@ test('a client that died is begun again by the next brup, also where the lease i
     await dhcpServer(lab)
     const before = await snapshot(lab)
     await ok(lab, 'brup --uplink eth0 --dhcp')
-    await lab.ok('host', ['kill', '-9', ...(await clients(lab)).map(String)])
+    await endForGood(lab, pattern)
     await lab.ip('host', ['addr flush dev br0 scope global'])
     expect(await ok(lab, 'brstatus')).toContain('drift: missing: dhclient of br0')
     expect((await run(lab, 'brup')).stderr).toContain('repaired: missing: dhclient of br0')

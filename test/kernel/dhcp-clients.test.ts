@@ -1,7 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 
-import { acknowledged, clients, inLeasedLab, leased, type Scene } from '../helpers/dhcp-host.ts'
+import {
+  acknowledged,
+  clients,
+  endForGood,
+  inLeasedLab,
+  keeper,
+  leased,
+  type Scene,
+} from '../helpers/dhcp-host.ts'
 import { clientLine, dhcpClient, dhcpServer, unpackedProgram } from '../helpers/managers.ts'
 import { bin } from '../helpers/faults.ts'
 import { expectEnding } from '../helpers/refused.ts'
@@ -30,15 +38,6 @@ async function theOnly(lab: Lab, pattern: string): Promise<string> {
     return pids.length === 1
   })
   return String(pids[0])
-}
-
-/** One that goes into the background this moment, too. */
-async function endAll(lab: Lab, pattern: string): Promise<void> {
-  await until(`there is no ${pattern}`, async () => {
-    const pids = (await processesLike(lab, pattern)).map(String)
-    if (pids.length > 0) await lab.run('host', ['kill', '-9', ...pids])
-    return pids.length === 0
-  })
 }
 
 describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
@@ -76,14 +75,40 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
     })
   }, 120_000)
 
-  test('that has died on the bridge is begun again by the next brup, and renews', async () => {
+  test('that ends on the bridge begins again there by itself, also where somebody begins one on the uplink', async () => {
     await inLeasedLab(words, leases, async (scene) => {
       const { lab, server } = scene
       const [address = ''] = await leased(lab, 'eth0')
       const first = acknowledged(server, address)
       await ok(lab, 'brup')
       await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > first), 30)
-      await endAll(lab, pattern)
+      const ended = (await processesLike(lab, pattern)).map(String)
+      await lab.run('host', ['kill', '-9', ...ended])
+      await dhcpClient(lab, words)
+      const isNew = async (): Promise<boolean> =>
+        (await processesLike(lab, `*br0*`)).some((pid) => !ended.includes(String(pid)))
+      await until('there is another one on the bridge', isNew)
+      const then = acknowledged(server, address)
+      await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > then), 30)
+      expect(await leased(lab, 'br0')).toEqual([address])
+      expect(await leased(lab, 'eth0')).not.toContain(address)
+      expect(await ok(lab, 'brstatus')).not.toContain('missing: ')
+      expect((await run(lab, 'brup')).stderr).toContain(`repaired: too much: ${name} of eth0`)
+      await renews(scene, address, acknowledged(server, address) - 1)
+      await ok(lab, 'brdown')
+      expect(await leased(lab, 'eth0')).toEqual([address])
+      expect(await processesLike(lab, keeper)).toEqual([])
+    })
+  }, 120_000)
+
+  test('that has ended for good on the bridge is begun again by the next brup, and renews', async () => {
+    await inLeasedLab(words, leases, async (scene) => {
+      const { lab, server } = scene
+      const [address = ''] = await leased(lab, 'eth0')
+      const first = acknowledged(server, address)
+      await ok(lab, 'brup')
+      await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > first), 30)
+      await endForGood(lab, pattern)
       expect(await ok(lab, 'brstatus')).toContain(`drift: missing: ${name} of br0`)
       const then = acknowledged(server, address)
       expect((await run(lab, 'brup')).stderr).toContain(`repaired: missing: ${name} of br0`)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { blind } from '../helpers/blind.ts'
-import { clients, inLeasedLab, leased, type Scene } from '../helpers/dhcp-host.ts'
+import { clients, endForGood, inLeasedLab, leased, type Scene } from '../helpers/dhcp-host.ts'
 import { dhcpClient } from '../helpers/managers.ts'
 import { ok, run, until } from '../helpers/tap.ts'
 import { processesLike } from '../helpers/watchdog.ts'
@@ -94,7 +94,7 @@ test('a client that begins on the uplink again, whatever became of the one on th
     const before = await snapshot(lab)
     await ok(lab, 'brup')
     server.kill('SIGKILL')
-    for (const pid of await processesLike(lab, pattern)) await lab.ok('host', ['kill', '-9', String(pid)])
+    await endForGood(lab, pattern)
     await lab.ip('host', ['link set eth0 nomaster'])
     await ok(lab, 'brdown')
     expect(await leased(lab, 'eth0')).toEqual([address])
@@ -116,7 +116,7 @@ test('a repair leaves the client on the bridge the lease that it had', async () 
       (await lab.ok('host', ['cat', file])).includes(`fixed-address ${address};`),
     )
     server.kill('SIGKILL')
-    for (const pid of await processesLike(lab, pattern)) await lab.ok('host', ['kill', '-9', String(pid)])
+    await endForGood(lab, pattern)
     await dhcpClient(lab, words)
     await until('there is one on the uplink', async () => (await processesLike(lab, pattern)).length > 0)
     expect((await run(lab, 'brup')).stderr).toContain('repaired: missing: dhclient of br0')

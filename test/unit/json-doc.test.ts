@@ -116,7 +116,7 @@ test('each step, with what it works on', () => {
     'zone.join': ['zone', 'dev'],
     'zone.leave': ['zone', 'dev'],
     'dnsmasq.stop': ['bridge'],
-    'client.start': ['client', 'inherits'],
+    'client.start': ['client', 'inherits', 'kept'],
     'client.stop': ['client'],
     'nm.tell': ['bridge', 'text'],
     'nm.release': ['dev', 'to'],
