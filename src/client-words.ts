@@ -1,4 +1,4 @@
-import type { DhcpClientName } from './owner-state.ts'
+import type { DhcpClient, DhcpClientName } from './owner-state.ts'
 
 /** The command line of a DHCP client, taken apart. */
 export interface ClientWords {
@@ -50,6 +50,16 @@ const options: Readonly<Record<DhcpClientName, Options>> = {
     isGrouped: true,
   },
 }
+
+/** Whether a program is busybox, which runs others by their names as its first word. */
+export const isBusybox = (path: string): boolean => /(?:^|\/)busybox[^/]*$/u.test(path)
+
+/** The whole command line. */
+export const commandWords = ({ name, path, words }: Pick<DhcpClient, 'name' | 'path' | 'words'>) => [
+  path,
+  ...(isBusybox(path) ? [name] : []),
+  ...words,
+]
 
 /** What udhcpc takes when it is told none. */
 const udhcpcLink = 'eth0'

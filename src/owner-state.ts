@@ -73,6 +73,8 @@ export interface DhcpClient {
   readonly confined: boolean
   /** In a state that is only foreseen: it was ended on the way there. */
   readonly ended?: boolean | undefined
+  /** It has ended a moment ago, and what keeps it on its bridge is about to begin it again. */
+  readonly pausing?: boolean | undefined
 }
 
 export type DhcpClientName = 'dhclient' | 'dhcpcd' | 'udhcpc'

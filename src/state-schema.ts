@@ -105,7 +105,7 @@ const neighbour = v.object({
   router: v.boolean(),
 })
 
-const client = v.object({
+export const clientSchema = v.object({
   name: v.picklist(['dhclient', 'dhcpcd', 'udhcpc']),
   families: v.array(family),
   dev: v.string(),
@@ -114,6 +114,7 @@ const client = v.object({
   env: v.record(v.string(), v.string()),
   confined: v.boolean(),
   ended: v.optional(v.boolean()),
+  pausing: v.optional(v.boolean()),
 })
 
 const manager = v.object({
@@ -167,7 +168,7 @@ export const stateSchema = v.pipe(
     ),
     dnsmasq: v.optional(words),
     firewall: v.optional(firewall),
-    clients: v.optional(v.array(client)),
+    clients: v.optional(v.array(clientSchema)),
     manager: v.optional(manager),
     networkd: v.optional(
       v.object({

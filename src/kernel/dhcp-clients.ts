@@ -7,25 +7,23 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, dirname } from 'node:path'
-import { clientWords } from '../client-words.ts'
+import { dirname } from 'node:path'
+import { clientWords, commandWords } from '../client-words.ts'
 import { endedLease, hasEnded, withoutEnded } from '../dhclient-leases.ts'
-import { keeperPath, keeperText } from '../dhcp-keeper.ts'
 import { freshVariable, scriptsFor, throughScript } from '../dhcp-script.ts'
 import { CommandError } from '../errors.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
 import { spawnDaemon } from './detached.ts'
+import { keepers, startKeeper } from './dhcp-keepers.ts'
 import { clientFolder, found } from './dhcp-processes.ts'
 import { placeScript } from './dhcp-script.ts'
 import { namesIn, readText } from './files.ts'
 import {
   ancestorsOf,
-  commandLine,
   commandName,
   endProcess,
   networkNamespaceOf,
   openFilesOf,
-  isRoots,
   processIds,
   startTimeOf,
   type ProcessId,
@@ -37,9 +35,9 @@ import { supervisorOf } from './supervisor.ts'
 
 /** Those that look after the uplink or the bridge, and can be ended and begun again. */
 export function dhcpClients(uplink: string, bridge: string): readonly DhcpClient[] {
-  const all = found().flatMap(({ client }) =>
-    typeof client !== 'string' && [uplink, bridge].includes(client.dev) ? [client] : [],
-  )
+  const running = found().flatMap(({ client }) => (typeof client === 'string' ? [] : [client]))
+  const kept = keepers().map(({ client }) => ({ ...client, pausing: true }))
+  const all = [...kept, ...running].filter(({ dev }) => [uplink, bridge].includes(dev))
   // One that waits for its child to get a lease looks just like it.
   return [...new Map(all.map((client) => [idOf(client), client])).values()]
 }
@@ -63,7 +61,8 @@ export async function clientInTheWay(
 
 /** At once, and without a word to anybody: the lease stays, and so do the addresses. */
 export async function stopClient(wanted: DhcpClient): Promise<void> {
-  await stopKeeper(wanted)
+  // First of all: it would begin the client again.
+  for (const { process, client } of keepers()) if (idOf(client) === idOf(wanted)) await endProcess(process)
   for (const { process, client } of found())
     if (typeof client !== 'string' && idOf(client) === idOf(wanted)) {
       const companions = companionsOf(process)
@@ -114,7 +113,7 @@ export async function startClient({
   readonly inherits: readonly Inherited[]
   readonly kept: boolean
 }): Promise<void> {
-  const { name, path } = client
+  const { path } = client
   if (!isExecutable(path)) throw new CommandError('failed', `${path} cannot be run any more`)
   if (kept) await stopClient(client)
   for (const file of inherits) inherit(file)
@@ -126,26 +125,9 @@ export async function startClient({
   const marker = env[freshVariable] === undefined ? undefined : fresh
   if (marker !== undefined) writeFileSync(marker, '')
   if (!kept) {
-    spawnDaemon(path, basename(path).startsWith('busybox') ? [name, ...words] : words, env)
-    return
-  }
-  const keeper = keeperPath(client, clientFolder())
-  writeFileSync(keeper, keeperText(client, { path, words, env }, marker), { mode: 0o600 })
-  spawnDaemon(shell, [keeper], {})
-}
-
-const shell = '/bin/sh'
-
-/** First of all: it would begin the client again. */
-async function stopKeeper(client: DhcpClient): Promise<void> {
-  const here = networkNamespaceOf('self')
-  const path = keeperPath(client, clientFolder())
-  for (const pid of processIds()) {
-    const startTime = startTimeOf(pid)
-    const isIt =
-      commandLine(pid).join(' ') === `${shell} ${path}` && networkNamespaceOf(pid) === here && isRoots(pid)
-    if (isIt && startTime !== undefined) await endProcess({ pid, startTime })
-  }
+    const [program = '', ...line] = commandWords({ ...client, words })
+    spawnDaemon(program, line, env)
+  } else startKeeper(client, { words, env }, marker)
 }
 
 function inherit({ from, to, as, oldDev, dev }: Inherited): void {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { clientWords, scriptOption, wordsOf, type ClientWords } from '../client-words.ts'
+import { clientWords, isBusybox, scriptOption, wordsOf, type ClientWords } from '../client-words.ts'
 import { dhcpScript, scriptVariable, stateFolder } from '../dhcp-script.ts'
 import type { Family } from '../names.ts'
 import type { DhcpClient, DhcpClientName } from '../owner-state.ts'
@@ -78,8 +78,7 @@ function isTrusted(pid: number, name: DhcpClientName): boolean {
   return isNamed && isOwn(pid)
 }
 
-const isNameOf = (program: string, name: DhcpClientName): boolean =>
-  program === name || program.startsWith('busybox')
+const isNameOf = (program: string, name: DhcpClientName): boolean => program === name || isBusybox(program)
 
 /** `busybox udhcpc` is named by its second word. */
 function clientName(pid: number): DhcpClientName | undefined {
@@ -88,7 +87,7 @@ function clientName(pid: number): DhcpClientName | undefined {
   if (isClient(name)) return name
   if (name?.startsWith('busybox') !== true) return undefined
   const [program = '', applet] = commandLine(pid)
-  return basename(program).startsWith('busybox') && isClient(applet) ? applet : undefined
+  return isBusybox(program) && isClient(applet) ? applet : undefined
 }
 
 type Sight = Pick<Found, 'links' | 'client'>
@@ -213,7 +212,7 @@ const ownSettings = (dev: string): string | undefined => firstOf([`${clientFolde
 
 function udhcpc(pid: number): Sight {
   const [program = '', ...args] = commandLine(pid)
-  const words = basename(program).startsWith('busybox') && args[0] === 'udhcpc' ? args.slice(1) : args
+  const words = isBusybox(program) && args[0] === 'udhcpc' ? args.slice(1) : args
   const all = environmentOf(pid)
   const parts = withDefaults(clientWords('udhcpc', words), {
     '-s': firstOf(['/etc/udhcpc/default.script', '/usr/share/udhcpc/default.script']),

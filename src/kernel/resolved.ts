@@ -70,12 +70,15 @@ export async function tellResolved(step: ResolvedStep, onSpawn: OnSpawn): Promis
     setWritable(false)
     return
   }
-  setWritable(true)
   if (step.op !== 'dns.release') {
+    setWritable(true)
     await resolvectl(resolvectlWords(step), onSpawn)
     return
   }
   const { dev, index, settings } = step
+  // It hears of links before it answers anybody (manager_rtnl_listen()): a question later it has forgotten what it is to forget.
+  await ask(['dns', dev], onSpawn)
+  setWritable(true)
   const kept = parseSaved(savedText(index) ?? '')
   for (const [key, values] of Object.entries(settings))
     if (kept[key]?.join(' ') !== values.join(' '))
@@ -104,15 +107,19 @@ const patience = 2000
 
 /** It hears of a new link a moment later than we do. */
 async function resolvectl(words: readonly string[], onSpawn: OnSpawn): Promise<void> {
+  const message = await ask(words, onSpawn)
+  if (message !== undefined) throw new CommandError('failed', `resolvectl ${words.join(' ')}: ${message}`)
+}
+
+/** Why it does not answer, if it does not. */
+async function ask(words: readonly string[], onSpawn: OnSpawn): Promise<string | undefined> {
   const path = places.find(isExecutable)
-  if (path === undefined)
-    throw new CommandError('failed', 'systemd-resolved runs, and resolvectl is not installed')
+  if (path === undefined) return 'systemd-resolved runs, and resolvectl is not installed'
   const deadline = performance.now() + patience
   for (;;) {
     const { ok, message } = await runFed(path, words, { input: '', seconds, onSpawn })
-    if (ok) return
-    if (!message.includes('not known') || performance.now() > deadline)
-      throw new CommandError('failed', `resolvectl ${words.join(' ')}: ${message}`)
+    if (ok) return undefined
+    if (!message.includes('not known') || performance.now() > deadline) return message
     await sleep(20)
   }
 }

@@ -2,7 +2,7 @@ import { clientWords } from '../client-words.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
 import { findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
-import { idOf, isRunning, kindOf, without } from './dhcp-clients.ts'
+import { idOf, isRunning, kindOf, lacking, without } from './dhcp-clients.ts'
 import { nameOf, type Sides } from './footprint.ts'
 
 /**
@@ -19,7 +19,7 @@ export function convergeClients(from: NetworkState, to: NetworkState, sides: Sid
     (client) => isRunning(client) && (isBound(client) || without([client], to.clients).length > 0),
   )
   const coming = to.clients.filter(
-    (client) => isRunning(client) && (isBound(client) || without([client], from.clients).length > 0),
+    (client) => isRunning(client) && (isBound(client) || lacking([client], from.clients).length > 0),
   )
   return [
     ...leaving.map((client): Step => ({ op: 'client.stop', client })),

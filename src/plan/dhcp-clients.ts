@@ -44,6 +44,12 @@ export const without = (clients: Clients = [], others: Clients = []): readonly D
   return clients.filter((client) => isRunning(client) && !ids.has(idOf(client)))
 }
 
+/** What is not there, or is only about to begin again. */
+export const lacking = (goal: Clients, actual: Clients): readonly DhcpClient[] =>
+  without(goal, actual?.filter(isBusy))
+
+const isBusy = ({ pausing }: DhcpClient): boolean => pausing !== true
+
 /** While the host is between its two sides, only those that stay where they are run. */
 export function stayingClients(from: NetworkState, to: NetworkState): Clients {
   if (to.clients === undefined) return undefined
@@ -51,10 +57,11 @@ export function stayingClients(from: NetworkState, to: NetworkState): Clients {
   return from.clients?.map((client) => (leaving.has(client) ? { ...client, ended: true } : client))
 }
 
+/** Of one that was about to begin again nobody can say whether it will. */
 export function compareClients(actual: NetworkState, goal: NetworkState): readonly Difference[] {
   if (actual.clients === undefined || goal.clients === undefined) return []
   return [
-    ...without(goal.clients, actual.clients).map((client) => `missing: ${textOf(client)}`),
+    ...lacking(goal.clients.filter(isBusy), actual.clients).map((client) => `missing: ${textOf(client)}`),
     ...without(actual.clients, goal.clients).map((client) => `too much: ${textOf(client)}`),
   ]
 }

@@ -49,8 +49,7 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
       ...solicitSteps(switched, to, isPort(to) ? sides.bridge : sides.uplink),
       ...converge(switched, to, sides),
     ],
-    // What systemd-resolved forgets of a link that leaves its bridge it is told again only now.
-    switched: direction === 'up' ? switched : { ...switched, resolved: undefined },
+    switched,
   }
 }
 

@@ -1,3 +1,4 @@
+import { commandWords } from '../client-words.ts'
 import { longAgo } from '../dhclient-leases.ts'
 import { keeperPath, keeperText } from '../dhcp-keeper.ts'
 import { freshVariable, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
@@ -39,10 +40,9 @@ export function beginLines({
   const { words, env } = throughScript(client, fresh)
   const isOurs = client.name !== 'dhcpcd' && words !== client.words
   const settings = Object.entries(env).map(([key, value]) => quoted(`${key}=${value}`))
-  const program = client.path.includes('busybox') ? [client.path, client.name] : [client.path]
   const marker = env[freshVariable] === undefined ? undefined : fresh
   const keeper = keeperPath(client, stateFolder)
-  const text = keeperText(client, { path: client.path, words, env }, marker)
+  const text = keeperText(client, { words, env }, marker)
   return [
     ...inherits.flatMap(inheritLines),
     ...(isOurs ? [...scriptsFor(client)].flatMap(scriptLines) : []),
@@ -53,7 +53,7 @@ export function beginLines({
     [
       'setsid env -i PATH=/usr/sbin:/sbin:/usr/bin:/bin',
       ...(kept ? [] : settings),
-      (kept ? ['/bin/sh', keeper] : [...program, ...words]).map(quoted).join(' '),
+      (kept ? ['/bin/sh', keeper] : commandWords({ ...client, words })).map(quoted).join(' '),
       '</dev/null >/dev/null 2>&1 &',
     ].join(' '),
   ]

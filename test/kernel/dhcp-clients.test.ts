@@ -333,6 +333,35 @@ test('one whose program was removed ends with the bridge, and brdown says so', a
   })
 })
 
+// Ends at once on the bridge; by a path that is not its own everywhere else.
+const failing = `#!/bin/sh
+case " $* " in *' br0 '*) exit 1 ;; esac
+exec /run/own/real/busybox "$@"
+`
+
+test('one that ends at once on a bridge that stays is not begun there any more after brdown', async () => {
+  await inLab(async (lab) => {
+    const make = 'mkdir -p /run/own/real && cp "$1" /run/own/busybox && cp "$1" /run/own/real'
+    await lab.ok('host', ['sh', '-ec', make, 'sh', tool('busybox')])
+    await lab.ip('host', ['link add br0 type bridge', 'link set br0 up'])
+    await dhcpServer(lab)
+    await lab.start('host', ['/run/own/busybox', 'udhcpc', '-f', '-s', '/bin/true', '-i', 'eth0'])
+    await theOnly(lab, '/run/own/busybox udhcpc *')
+    await ok(lab, 'brup')
+    const pid = await theOnly(lab, '/run/own/busybox udhcpc *')
+    const fail = 'cat >/run/own/new && chmod +x /run/own/new && mv /run/own/new /run/own/busybox'
+    await lab.ok('host', ['sh', '-ec', fail], { input: failing })
+    await lab.run('host', ['kill', '-9', pid])
+    const drift = 'drift: missing: udhcpc of br0'
+    await until('it has ended for a while', async () => (await ok(lab, 'brstatus')).includes(drift))
+    expect(await processesLike(lab, keeper)).toHaveLength(1)
+    await ok(lab, 'brdown')
+    expect(await processesLike(lab, keeper)).toEqual([])
+    await theOnly(lab, '/run/own/real/busybox udhcpc * eth0 *')
+    expect(await lab.ok('host', ['ip', 'link', 'show', 'br0'])).toContain('br0')
+  })
+})
+
 test('it does not end with the session or the service that brup was called from', async () => {
   const { words, pattern } = clients.udhcpc
   await inLeasedLab(words, { time: '1h' }, async ({ lab }) => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 
 import { breakCall, brokenCall } from '../helpers/broken-calls.ts'
@@ -249,6 +250,27 @@ test('it may write its files again where brdown dies at the switch', async () =>
     expect(await isWritable()).toBe(true)
     expect(await toldOf(lab, 'br0')).toBe(before)
     expect(await isUntold(lab, 'eth0')).toBe(true)
+  })
+})
+
+test('it is told again what it forgets only after the switch, since it was busy', async () => {
+  await inResolvingLab(all, async ({ lab, resolved }) => {
+    const before = await sight(lab)
+    await ok(lab, 'brup')
+    // As long as it answers nobody, nobody who waits for it comes back.
+    const faulty = await faultyIp(lab)
+    const [prepare = ''] = (await ok(lab, 'brdown --dry-run')).split('# the switch')
+    const at = prepare.split('\n').filter((line) => line.startsWith('ip ')).length + 2
+    const brdown = await faulty.start(['brdown'], { at, kind: 'gate' })
+    await until('it is at the switch', () => Promise.resolve(faulty.hit() !== ''))
+    resolved.kill('SIGSTOP')
+    faulty.open()
+    await until('the bridge is gone', async () => (await linkOf(lab, 'br0')) === undefined)
+    await delay(1000)
+    resolved.kill('SIGCONT')
+    expect(await brdown.exited).toMatchObject({ exit: 0 })
+    expect(await sight(lab)).toBe(before)
+    expect(await isFound(lab)).toBe(true)
   })
 })
 

@@ -85,7 +85,11 @@ describe('where the user tells addresses of one family', () => {
 describe('from one link to the other', () => {
   const before = withClients(dhclient, dhcpcd)
   const after = withClients(...raise(before))
-  const ended = { ...before, clients: stayingClients(before, after) }
+  const stayingOf = (from: NetworkState, to: NetworkState): NetworkState => ({
+    ...from,
+    clients: stayingClients(from, to),
+  })
+  const ended = stayingOf(before, after)
   const names = (from: NetworkState, to: NetworkState): readonly string[] =>
     convergeClients(from, to, sides).map((step) =>
       'client' in step ? `${step.op} ${step.client.name} ${step.client.dev}` : step.op,
@@ -95,6 +99,23 @@ describe('from one link to the other', () => {
     expect(names(before, ended)).toEqual(['client.stop dhclient eth0', 'client.stop dhcpcd eth0'])
     expect(names(ended, after)).toEqual(['client.start dhclient br0', 'client.start dhcpcd br0'])
     expect(compareClients(withClients(), ended)).toEqual([])
+  })
+
+  test('one that is about to begin again on the bridge is missing there, and ends where it is to go', () => {
+    const pausing = { ...after, clients: after.clients?.map((each) => ({ ...each, pausing: true })) }
+    expect(compareClients(pausing, after)).toEqual(['missing: dhclient of br0', 'missing: dhcpcd of br0'])
+    expect(compareClients(after, pausing)).toEqual([])
+    expect(compareClients(withClients(), pausing)).toEqual([])
+    expect(names(withClients(), pausing)).toEqual(['client.start dhclient br0', 'client.start dhcpcd br0'])
+    expect(names(pausing, after)).toEqual(['client.start dhclient br0', 'client.start dhcpcd br0'])
+    expect(names(pausing, stayingOf(pausing, before))).toEqual([
+      'client.stop dhclient br0',
+      'client.stop dhcpcd br0',
+    ])
+    expect(compareClients(pausing, withClients())).toEqual([
+      'too much: dhclient of br0',
+      'too much: dhcpcd of br0',
+    ])
   })
 
   const filesOf = (from: NetworkState, to: NetworkState): readonly string[] =>
@@ -109,7 +130,7 @@ describe('from one link to the other', () => {
       'copy /var/lib/dhcpcd/eth0.lease /var/lib/dhcpcd/br0.lease',
       `text /etc/dhcpcd.conf ${folder}/dhcpcd-br0.conf`,
     ])
-    const leaving = { ...after, clients: stayingClients(after, before) }
+    const leaving = stayingOf(after, before)
     expect(filesOf(leaving, before)).toEqual([
       `append ${folder}/dhclient4-br0.leases /l.leases`,
       'copy /var/lib/dhcpcd/br0.lease /var/lib/dhcpcd/eth0.lease',
