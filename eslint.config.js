@@ -32,6 +32,7 @@ const values = [
   ...basis,
   'state',
   'owner-state',
+  'owner-step',
   'step',
   'words',
   'client-words',
@@ -113,7 +114,7 @@ export default defineConfig(
     files: ['src/state.ts', 'src/owner-state.ts'],
     rules: imports(noEffect, only([...basis, 'owner-state'])),
   },
-  { files: ['src/step.ts', 'src/words.ts'], rules: imports(noEffect, only(values)) },
+  { files: ['src/step.ts', 'src/owner-step.ts', 'src/words.ts'], rules: imports(noEffect, only(values)) },
   {
     files: ['src/plan/**', 'src/report/**'],
     rules: {

@@ -1,4 +1,4 @@
-import type { ResolvedStep } from './step.ts'
+import type { ResolvedStep } from './owner-step.ts'
 
 /** Where systemd-resolved keeps what it was told at run time, a file for each link by its index. */
 export const savedFolder = '/run/systemd/resolve/netif'

@@ -1,12 +1,4 @@
-import type {
-  DhcpClient,
-  Inherited,
-  ManagedDevice,
-  ManagedLink,
-  ResolvconfRecord,
-  ResolvedLink,
-  Unit,
-} from './owner-state.ts'
+import { isOwnerStep, type OwnerStep } from './owner-step.ts'
 import type { Address, Neighbour, Nexthop, PortFlags, PortVlan, Route, Rule, Sysctl } from './state.ts'
 import { protocolNumber, scopeNumber } from './protocols.ts'
 import { addressWords, neighbourWords, nexthopWords, routeWords, ruleWords } from './words.ts'
@@ -51,85 +43,21 @@ export type Step =
   | { readonly op: 'nft.load'; readonly text: string }
   | { readonly op: 'dnsmasq.start'; readonly bridge: string; readonly words: readonly string[] }
   | { readonly op: 'dnsmasq.stop'; readonly bridge: string }
-  | {
-      readonly op: 'client.start'
-      readonly client: DhcpClient
-      readonly inherits: readonly Inherited[]
-      /** Whether it is begun again when somebody ends it. */
-      readonly kept: boolean
-    }
-  | { readonly op: 'client.stop'; readonly client: DhcpClient }
-  | ManagerStep
-  | NetworkdStep
-  | ResolvedStep
-  | ResolvconfStep
+  | OwnerStep
   /** A zone of firewalld. */
   | { readonly op: 'zone.join'; readonly zone: string; readonly dev: string }
   | { readonly op: 'zone.leave'; readonly zone: string; readonly dev: string }
   /** Lines for nft, or for an iptables-restore about `filter`, all or nothing. */
   | { readonly op: 'firewall.load'; readonly tool: string; readonly lines: readonly string[] }
 
-/** Files for systemd-networkd, and what it makes of them. */
-export interface NetworkdStep {
-  readonly op: 'networkd.units'
-  readonly put: readonly Unit[]
-  /** Their names. */
-  readonly remove: readonly string[]
-  /** Those that are there while it reads its files, and no longer. */
-  readonly passing: readonly Unit[]
-  /** Whether it is to read its files. */
-  readonly reload: boolean
-  /** By which file it goes then, for each link. */
-  readonly awaits: readonly ManagedLink[]
-  /** Those that it must leave alone then. */
-  readonly released: readonly string[]
-}
-
-/** What systemd-resolved is told; no values: it is told that there are none. */
-export type ResolvedStep =
-  | { readonly op: 'dns.set'; readonly dev: string; readonly key: string; readonly values: readonly string[] }
-  | { readonly op: 'dns.revert'; readonly dev: string }
-  /** It is not to lose what it was told of the link while that leaves its bridge; and is told again what it lost. */
-  | { readonly op: 'dns.hold'; readonly dev: string }
-  | ({ readonly op: 'dns.release'; readonly index: number } & ResolvedLink)
-
-export type ResolvconfStep =
-  | { readonly op: 'resolvconf.add'; readonly record: ResolvconfRecord }
-  | { readonly op: 'resolvconf.del'; readonly record: ResolvconfRecord }
-
 /** What `bridge` does, and `ip` cannot. */
 export type BridgeStep =
   | { readonly op: 'vlan.add' | 'vlan.del'; readonly dev: string; readonly vlan: PortVlan }
   | { readonly op: 'fdb.replace' | 'fdb.del'; readonly dev: string; readonly mac: string }
 
-/** What NetworkManager does. */
-export type ManagerStep =
-  /** It reads this in its run-time configuration, or (`undefined`) no more. */
-  | { readonly op: 'nm.tell'; readonly bridge: string; readonly text: string | undefined }
-  | { readonly op: 'nm.release'; readonly dev: string; readonly to: ManagedDevice }
-  | { readonly op: 'nm.forget'; readonly dev: string; readonly to: ManagedDevice }
-  /** It turns IPv6 off and on there; `anew` puts that back. */
-  | {
-      readonly op: 'nm.up'
-      readonly dev: string
-      readonly to: ManagedDevice
-      readonly anew: readonly Step[]
-    }
-
 type OtherOp =
-  | 'sysctl.set'
-  | 'nft.load'
-  | 'dnsmasq.start'
-  | 'dnsmasq.stop'
-  | 'client.start'
-  | 'client.stop'
-  | ResolvedStep['op']
-  | ResolvconfStep['op']
-  | 'firewall.load'
-  | 'zone.join'
-  | 'zone.leave'
-  | 'networkd.units'
-export type IpStep = Exclude<Step, BridgeStep | ManagerStep | { op: OtherOp }>
+  'sysctl.set' | 'nft.load' | 'dnsmasq.start' | 'dnsmasq.stop' | 'firewall.load' | 'zone.join' | 'zone.leave'
+export type IpStep = Exclude<Step, BridgeStep | OwnerStep | { op: OtherOp }>
 
 const bridgeOps: ReadonlySet<string> = new Set<BridgeStep['op']>([
   'vlan.add',
@@ -137,37 +65,20 @@ const bridgeOps: ReadonlySet<string> = new Set<BridgeStep['op']>([
   'fdb.replace',
   'fdb.del',
 ])
-const resolvedOps: ReadonlySet<string> = new Set<ResolvedStep['op']>([
-  'dns.set',
-  'dns.revert',
-  'dns.hold',
-  'dns.release',
-])
-
-const otherOps: ReadonlySet<string> = new Set<string>([
+const otherOps: ReadonlySet<string> = new Set<OtherOp>([
   'sysctl.set',
   'nft.load',
   'dnsmasq.start',
   'dnsmasq.stop',
-  'client.start',
-  'client.stop',
-  ...resolvedOps,
-  'resolvconf.add',
-  'resolvconf.del',
   'firewall.load',
   'zone.join',
   'zone.leave',
-  'networkd.units',
 ])
-
-export const isResolvedStep = (step: Step): step is ResolvedStep => resolvedOps.has(step.op)
 
 export const isBridgeStep = (step: Step): step is BridgeStep => bridgeOps.has(step.op)
 
-export const isManagerStep = (step: Step): step is ManagerStep => step.op.startsWith('nm.')
-
 export const isIpStep = (step: Step): step is IpStep =>
-  !otherOps.has(step.op) && !isBridgeStep(step) && !isManagerStep(step)
+  !otherOps.has(step.op) && !isBridgeStep(step) && !isOwnerStep(step)
 
 /**
  * The words of one line for `ip -batch`. Lifetimes are given as what is left of them at `now`, in seconds of

@@ -13,6 +13,7 @@ import { endedLease, hasEnded, withoutEnded } from '../dhclient-leases.ts'
 import { freshVariable, scriptsFor, throughScript } from '../dhcp-script.ts'
 import { CommandError } from '../errors.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
+import type { ClientStart } from '../owner-step.ts'
 import { spawnDaemon } from './detached.ts'
 import { keepers, startKeeper } from './dhcp-keepers.ts'
 import { clientFolder, found } from './dhcp-processes.ts'
@@ -104,15 +105,7 @@ export function forgetClientFiles(bridge: string): void {
 }
 
 /** As a process of its own, for which nobody waits, or in the place of one that its keeper has begun. Throws where it cannot. */
-export async function startClient({
-  client,
-  inherits,
-  kept,
-}: {
-  readonly client: DhcpClient
-  readonly inherits: readonly Inherited[]
-  readonly kept: boolean
-}): Promise<void> {
+export async function startClient({ client, inherits, kept }: ClientStart): Promise<void> {
   const { path } = client
   if (!isExecutable(path)) throw new CommandError('failed', `${path} cannot be run any more`)
   if (kept) await stopClient(client)

@@ -20,7 +20,7 @@ import {
 } from '../networkd-files.ts'
 import type { ManagedLink, Networkd, Unit } from '../owner-state.ts'
 import { findLink, type Link, type NetworkState } from '../state.ts'
-import type { NetworkdStep } from '../step.ts'
+import type { NetworkdStep } from '../owner-step.ts'
 import { sleep } from './clock.ts'
 import { runFed } from './fed.ts'
 import { showLinks } from './observe.ts'

@@ -1,6 +1,7 @@
 import type { ManagedLink, Unit } from '../owner-state.ts'
 import { findLink, type Address, type NetworkState } from '../state.ts'
-import type { NetworkdStep, Step } from '../step.ts'
+import type { NetworkdStep } from '../owner-step.ts'
+import type { Step } from '../step.ts'
 import { dropInName, isDropIn, unitHead } from '../networkd-files.ts'
 import { isMove, type Move, type Sides } from './footprint.ts'
 import { isSameFile } from './networkd.ts'

@@ -3,7 +3,7 @@ import { longAgo } from '../dhclient-leases.ts'
 import { keeperPath, keeperText } from '../dhcp-keeper.ts'
 import { freshVariable, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
-import type { Step } from '../step.ts'
+import type { ClientStart } from '../owner-step.ts'
 import { hereDocument, quoted } from '../shell.ts'
 
 /** A DHCP client that ends, and first what would begin it again, as lines of a shell. */
@@ -31,11 +31,7 @@ function patternOf({ name, families, dev }: DhcpClient): string {
 }
 
 /** Its files, our script where it runs that, and the client itself. */
-export function beginLines({
-  client,
-  inherits,
-  kept,
-}: Extract<Step, { op: 'client.start' }>): readonly string[] {
+export function beginLines({ client, inherits, kept }: ClientStart): readonly string[] {
   const fresh = `${stateFolder}/udhcpc-${client.dev}.fresh`
   const { words, env } = throughScript(client, fresh)
   const isOurs = client.name !== 'dhcpcd' && words !== client.words

@@ -1,5 +1,5 @@
 import { resolvectlWords, savedFolder } from '../resolved-words.ts'
-import type { ResolvedStep } from '../step.ts'
+import type { ResolvedStep } from '../owner-step.ts'
 import { quoted } from '../shell.ts'
 
 /** What systemd-resolved is told, as lines of a shell. */

@@ -4,6 +4,7 @@ import { forgetWords, releaseWords, toldFile, toldFolder, upWords } from '../man
 import { netifFolder, unitFolder } from '../networkd-files.ts'
 import { resolvedLines } from './resolved-lines.ts'
 import type { Plan } from '../plan/planner.ts'
+import { isManagerStep, isResolvedStep, type ManagerStep, type NetworkdStep } from '../owner-step.ts'
 import {
   batchLine,
   bridgeWords,
@@ -11,11 +12,7 @@ import {
   ipWords,
   isBridgeStep,
   isIpStep,
-  isManagerStep,
-  isResolvedStep,
   sysctlPath,
-  type ManagerStep,
-  type NetworkdStep,
   type Step,
 } from '../step.ts'
 

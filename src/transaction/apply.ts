@@ -1,20 +1,15 @@
 import { CommandError, messageOf } from '../errors.ts'
-import { bootSeconds, sleep } from '../kernel/clock.ts'
-import { startClient, stopClient } from '../kernel/dhcp-clients.ts'
+import { bootSeconds } from '../kernel/clock.ts'
 import { startDnsmasq, stopDnsmasq } from '../kernel/dnsmasq.ts'
 import { bridgeBatch } from '../kernel/bridge.ts'
 import { loadRules } from '../kernel/firewall.ts'
 import { joinZone, leaveZone } from '../kernel/firewalld.ts'
-import { ipv6AddressesOf } from '../kernel/if-inet6.ts'
 import { ipBatch } from '../kernel/ip.ts'
-import { tellManager, releaseLink, forgetLink, bringUp } from '../kernel/network-manager.ts'
-import { placeUnits } from '../kernel/networkd.ts'
 import { nftLoad } from '../kernel/nft.ts'
 import type { ProcessId } from '../kernel/process.ts'
-import { tellResolvconf } from '../kernel/resolvconf.ts'
-import { tellResolved } from '../kernel/resolved.ts'
 import { writeSysctl } from '../kernel/sysctl.ts'
 import type { Sysctl } from '../state.ts'
+import { isOwnerStep } from '../owner-step.ts'
 import {
   batchLine,
   bridgeWords,
@@ -22,16 +17,12 @@ import {
   ipWords,
   isBridgeStep,
   isIpStep,
-  isManagerStep,
-  isResolvedStep,
   sysctlPath,
   type BridgeStep,
   type IpStep,
-  type ManagerStep,
-  type NetworkdStep,
-  type ResolvedStep,
   type Step,
 } from '../step.ts'
+import { applyToOwner } from './apply-to-owner.ts'
 import { throwIfInterrupted } from './interrupt.ts'
 
 export interface ApplyOptions {
@@ -62,17 +53,15 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
       else if (step.op === 'sysctl.set') applySysctl(step.sysctl, options)
       else if (step.op === 'dnsmasq.start') await applyDnsmasq(step, options)
       else if (step.op === 'dnsmasq.stop') await stopDnsmasq(step.bridge)
-      else if (step.op === 'client.start') await applyClient(step, options)
-      else if (step.op === 'client.stop') await stopClient(step.client)
-      else if (step.op === 'networkd.units') await applyUnits(step, options)
-      else if (isResolvedStep(step)) await applyResolved(step, options)
-      else if (step.op === 'resolvconf.add' || step.op === 'resolvconf.del')
-        await tellResolvconf(step, options.onSpawn)
+      else if (isOwnerStep(step)) await applyToOwner(step, options, putBack)
       else if (step.op === 'firewall.load') await applyRules(step, options)
-      else if (isManagerStep(step)) await applyManager(step, options)
       else if (step.op === 'zone.join' || step.op === 'zone.leave') await applyZone(step, options)
   }
 }
+
+/** The child in the journal is the one that an owner is told by; those of this end by themselves. */
+const putBack = (steps: readonly Step[]): Promise<void> =>
+  applySteps(steps, { onSpawn: () => undefined, signal: undefined, force: true })
 
 /** What runs as one: consecutive lines for `ip` with the same options share a batch, and so do those for `bridge`. */
 function kindOf(step: Step): string {
@@ -130,26 +119,6 @@ async function applyDnsmasq(
   if (!ok && force !== true) throw new CommandError('failed', message)
 }
 
-async function applyClient(
-  step: Extract<Step, { op: 'client.start' }>,
-  { force }: ApplyOptions,
-): Promise<void> {
-  try {
-    await startClient(step)
-  } catch (error) {
-    if (force !== true) throw new CommandError('failed', `${step.client.name}: ${messageOf(error)}`)
-  }
-}
-
-async function applyUnits(step: NetworkdStep, { onSpawn, force, onUntold }: ApplyOptions): Promise<void> {
-  try {
-    await placeUnits(step, onSpawn)
-  } catch (error) {
-    if (force !== true) throw new CommandError('failed', `systemd-networkd: ${messageOf(error)}`)
-    onUntold?.(messageOf(error))
-  }
-}
-
 async function applyRules(
   { tool, lines }: Extract<Step, { op: 'firewall.load' }>,
   { onSpawn, force }: ApplyOptions,
@@ -164,53 +133,6 @@ async function applyZone(
 ): Promise<void> {
   try {
     await (step.op === 'zone.join' ? joinZone(step, onSpawn) : leaveZone(step, onSpawn))
-  } catch (error) {
-    if (force !== true) throw error
-  }
-}
-
-async function applyManager(step: ManagerStep, options: ApplyOptions): Promise<void> {
-  const { onSpawn, force, onUntold } = options
-  try {
-    if (step.op === 'nm.tell') await tellManager(step.bridge, step.text, onSpawn)
-    else if (step.op === 'nm.release') await releaseLink(step.dev, step.to, onSpawn)
-    else if (step.op === 'nm.forget') await forgetLink(step.dev, step.to, onSpawn)
-    else await applyUp(step, options)
-  } catch (error) {
-    if (force !== true) throw error
-    onUntold?.(messageOf(error))
-  }
-}
-
-/** In milliseconds. */
-const glance = 2
-
-/** While NetworkManager has the link again, what it takes off there comes back at once. */
-async function applyUp(
-  { dev, to, anew }: Extract<Step, { op: 'nm.up' }>,
-  { onSpawn }: ApplyOptions,
-): Promise<void> {
-  const wanted = anew.flatMap((step) => (step.op === 'addr.add' ? [step.address.local] : []))
-  let isUp = false
-  const keep = async (): Promise<void> => {
-    while (!isUp) {
-      const present = ipv6AddressesOf(dev)
-      // The child in the journal is the one that NetworkManager is told by; these end by themselves.
-      if (!wanted.every((local) => present.has(local)))
-        await applySteps(anew, { onSpawn: () => undefined, signal: undefined, force: true })
-      await sleep(glance)
-    }
-  }
-  const up = bringUp(dev, to, onSpawn).finally(() => {
-    isUp = true
-  })
-  const [result] = await Promise.allSettled([up, keep()])
-  if (result.status === 'rejected') throw result.reason
-}
-
-async function applyResolved(step: ResolvedStep, { onSpawn, force }: ApplyOptions): Promise<void> {
-  try {
-    await tellResolved(step, onSpawn)
   } catch (error) {
     if (force !== true) throw error
   }
