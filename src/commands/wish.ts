@@ -16,7 +16,7 @@ import {
   type PortWish,
 } from '../names.ts'
 import { dnsmasqFault, dnsmasqWords } from '../plan/dnsmasq.ts'
-import type { Opening } from '../plan/firewall.ts'
+import type { Opening } from '../plan/firewall-rules.ts'
 
 /** What brup is asked for: the command line, and the configuration where that is silent. */
 export interface Wish {

@@ -56,6 +56,15 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
     await until('it is renewed', isRenewed, 30)
   }
 
+  /** The address that the client has got on the bridge. */
+  async function raised({ lab, server }: Scene): Promise<string> {
+    const [address = ''] = await leased(lab, 'eth0')
+    const first = acknowledged(server, address)
+    await ok(lab, 'brup')
+    await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > first), 30)
+    return address
+  }
+
   test('goes to the bridge and back with its lease, and renews it on both', async () => {
     await inLeasedLab(words, leases, async (scene) => {
       const { lab, server } = scene
@@ -78,10 +87,7 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
   test('that ends on the bridge begins again there by itself, also where somebody begins one on the uplink', async () => {
     await inLeasedLab(words, leases, async (scene) => {
       const { lab, server } = scene
-      const [address = ''] = await leased(lab, 'eth0')
-      const first = acknowledged(server, address)
-      await ok(lab, 'brup')
-      await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > first), 30)
+      const address = await raised(scene)
       const ended = (await processesLike(lab, pattern)).map(String)
       await lab.run('host', ['kill', '-9', ...ended])
       await dhcpClient(lab, words)
@@ -104,10 +110,7 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
   test('that has ended for good on the bridge is begun again by the next brup, and renews', async () => {
     await inLeasedLab(words, leases, async (scene) => {
       const { lab, server } = scene
-      const [address = ''] = await leased(lab, 'eth0')
-      const first = acknowledged(server, address)
-      await ok(lab, 'brup')
-      await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > first), 30)
+      const address = await raised(scene)
       await endForGood(lab, pattern)
       expect(await ok(lab, 'brstatus')).toContain(`drift: missing: ${name} of br0`)
       const then = acknowledged(server, address)
