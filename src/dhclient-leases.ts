@@ -9,10 +9,15 @@ const isEnded = (lease: string): boolean => lease.includes(`\n  expire ${longAgo
 
 /** The last one of a link once more, as over: a dhclient that begins there takes up what lasts, also where nobody answers it. */
 export function endedLease(leases: string, dev: string): string {
-  const own = (leases.match(anyLease) ?? []).filter((lease) => lease.includes(`\n  interface "${dev}";\n`))
-  const last = own.at(-1) ?? ''
+  const last = lastOf(leases, dev)
   return isEnded(last) ? '' : last.replace(/^ {2}(renew|rebind|expire) .*;$/gmu, `  $1 ${longAgo};`)
 }
+
+const lastOf = (leases: string, dev: string): string =>
+  (leases.match(anyLease) ?? []).findLast((lease) => lease.includes(`\n  interface "${dev}";\n`)) ?? ''
+
+/** One that dhclient has got since is there anew. */
+export const isLastEnded = (leases: string, dev: string): boolean => isEnded(lastOf(leases, dev))
 
 export const hasEnded = (leases: string): boolean => (leases.match(anyLease) ?? []).some(isEnded)
 

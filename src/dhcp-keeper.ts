@@ -11,18 +11,28 @@ export type Launch = Pick<DhcpClient, 'words' | 'env'>
 /** By which it waits for the client, and not only for its beginning. */
 const foreground: Readonly<Record<DhcpClientName, string>> = { dhclient: '-d', dhcpcd: '-B', udhcpc: '-f' }
 
-/** Where its script is. What it keeps is not named on its command line, so that `pkill -f dhclient` spares it. */
-export const keeperPath = ({ families, dev }: DhcpClient, folder: string): string =>
-  `${folder}/keeper${families.join('')}-${dev}.sh`
+/** By which it would end while the link is there, or leave another one behind it that goes on (udhcpc honours `-b` with `-f`). */
+const hasty: Readonly<Record<DhcpClientName, readonly string[]>> = {
+  dhclient: ['-1'],
+  dhcpcd: [],
+  udhcpc: ['-b', '-n', '-q'],
+}
 
-export const isKeeperPath = (path: string, folder: string): boolean =>
-  path.startsWith(`${folder}/`) && /^keeper\d+-[^/]+\.sh$/u.test(path.slice(folder.length + 1))
+/** For names of files. */
+const letters: Readonly<Record<DhcpClientName, string>> = { dhclient: 'i', dhcpcd: 'd', udhcpc: 'b' }
+
+/** Where its script is. What it keeps is not named on its command line, so that `pkill -f dhclient` spares it. */
+export const keeperPath = ({ name, families, dev }: DhcpClient, folder: string): string =>
+  `${folder}/keeper${families.join('')}${letters[name]}-${dev}.sh`
+
+/** The link that it keeps a client on, by its script's name. */
+export const keptLink = (file: string): string | undefined => /^keeper\d+[bdi]-([^/]+)\.sh$/u.exec(file)?.[1]
 
 /** Until its link is gone; `fresh` is the path of the file that tells udhcpc's first run. */
 export function keeperText(client: DhcpClient, { words, env }: Launch, fresh: string | undefined): string {
   const { name, dev } = client
-  const flag = words.includes(foreground[name]) ? [] : [foreground[name]]
-  const line = commandWords({ ...client, words: [...flag, ...words] })
+  const others = words.filter((word) => word !== foreground[name] && !hasty[name].includes(word))
+  const line = commandWords({ ...client, words: [foreground[name], ...others] })
   return [
     '#!/bin/sh',
     `${mark}${JSON.stringify(client)}`,
@@ -30,6 +40,8 @@ export function keeperText(client: DhcpClient, { words, env }: Launch, fresh: st
     `while [ -e ${quoted(`/proc/sys/net/ipv4/conf/${dev}`)} ]; do`,
     ...(fresh === undefined ? [] : [`  : >${quoted(fresh)}`]),
     `  ${line.map(quoted).join(' ')}`,
+    // Helpers of one that was killed.
+    ...(name === 'dhcpcd' ? ['  pkill -KILL -g $$ dhcpcd'] : []),
     '  sleep 1',
     'done',
     '',

@@ -9,7 +9,8 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { clientWords, commandWords } from '../client-words.ts'
-import { endedLease, hasEnded, withoutEnded } from '../dhclient-leases.ts'
+import { endedLease, hasEnded, isLastEnded, withoutEnded } from '../dhclient-leases.ts'
+import { keptLink } from '../dhcp-keeper.ts'
 import { freshVariable, scriptsFor, throughScript } from '../dhcp-script.ts'
 import { CommandError } from '../errors.ts'
 import type { DhcpClient, Inherited } from '../owner-state.ts'
@@ -17,8 +18,7 @@ import type { ClientStart } from '../owner-step.ts'
 import { spawnDaemon } from './detached.ts'
 import { keepers, startKeeper } from './dhcp-keepers.ts'
 import { clientFolder, found } from './dhcp-processes.ts'
-import { placeScript } from './dhcp-script.ts'
-import { namesIn, readText } from './files.ts'
+import { namesIn, placeFile, readText } from './files.ts'
 import {
   ancestorsOf,
   commandName,
@@ -37,8 +37,12 @@ import { supervisorOf } from './supervisor.ts'
 /** Those that look after the uplink or the bridge, and can be ended and begun again. */
 export function dhcpClients(uplink: string, bridge: string): readonly DhcpClient[] {
   const running = found().flatMap(({ client }) => (typeof client === 'string' ? [] : [client]))
-  const kept = keepers().map(({ client }) => ({ ...client, pausing: true }))
-  const all = [...kept, ...running].filter(({ dev }) => [uplink, bridge].includes(dev))
+  const kept = new Map(keepers().map(({ client }) => [idOf(client), client]))
+  const all = [
+    ...[...kept.values()].map((client) => ({ ...client, pausing: true })),
+    // dhcpcd does not show all that it was told.
+    ...running.map((client) => ({ ...client, words: kept.get(idOf(client))?.words ?? client.words })),
+  ].filter(({ dev }) => [uplink, bridge].includes(dev))
   // One that waits for its child to get a lease looks just like it.
   return [...new Map(all.map((client) => [idOf(client), client])).values()]
 }
@@ -95,8 +99,8 @@ function companionsOf({ pid }: ProcessId): readonly ProcessId[] {
 export function forgetClientFiles(bridge: string): void {
   const folder = clientFolder()
   const isOf = (name: string): boolean =>
-    /^(?:dhclient[46]|dhcpcd|udhcpc4?|keeper\d+)-(.*)\.(?:conf|leases|pid|fresh|sh)$/u.exec(name)?.[1] ===
-    bridge
+    (/^(?:dhclient[46]|dhcpcd|udhcpc4?)-(.*)\.(?:conf|leases|pid|fresh)$/u.exec(name)?.[1] ??
+      keptLink(name)) === bridge
   try {
     for (const name of namesIn(folder).filter(isOf)) rmSync(`${folder}/${name}`, { force: true })
   } catch {
@@ -109,18 +113,39 @@ export async function startClient({ client, inherits, kept }: ClientStart): Prom
   const { path } = client
   if (!isExecutable(path)) throw new CommandError('failed', `${path} cannot be run any more`)
   if (kept) await stopClient(client)
-  for (const file of inherits) inherit(file)
-  takeUpEnded(client)
-  mkdirSync(clientFolder(), { recursive: true, mode: 0o700 })
-  for (const [file, text] of scriptsFor(client)) placeScript(file, text)
+  const prepare = (): void => {
+    mkdirSync(clientFolder(), { recursive: true, mode: 0o700 })
+    for (const file of inherits) inherit(file)
+    takeUpEnded(client)
+  }
+  if (kept) prepare()
+  else attempt(prepare)
+  placeScripts(client)
   const fresh = `${clientFolder()}/udhcpc-${client.dev}.fresh`
   const { words, env } = throughScript(client, fresh)
   const marker = env[freshVariable] === undefined ? undefined : fresh
-  if (marker !== undefined) writeFileSync(marker, '')
   if (!kept) {
+    if (marker !== undefined)
+      attempt(() => {
+        writeFileSync(marker, '')
+      })
     const [program = '', ...line] = commandWords({ ...client, words })
     spawnDaemon(program, line, env)
   } else startKeeper(client, { words, env }, marker)
+}
+
+/** What it is begun by. Throws where there is no room. */
+export function placeScripts(client: DhcpClient): void {
+  for (const [file, text] of scriptsFor(client)) placeFile(file, text, 0o755)
+}
+
+/** On the uplink it asks anew where it cannot have its files: that is better than nobody. */
+function attempt(work: () => void): void {
+  try {
+    work()
+  } catch {
+    // No room, or nothing there.
+  }
 }
 
 function inherit({ from, to, as, oldDev, dev }: Inherited): void {
@@ -132,7 +157,7 @@ function inherit({ from, to, as, oldDev, dev }: Inherited): void {
   }
   const text = readFileSync(from, 'utf8')
   // Since a lease was ended there, the other file is the newer one.
-  if (as === 'leases' && hasEnded(text) && existsSync(to)) return
+  if (as === 'leases' && isLastEnded(text, oldDev) && existsSync(to)) return
   const own = renamed(withoutEnded(text), oldDev, dev)
   if (as === 'append') appendFileSync(to, own)
   else writeFileSync(to, own, { mode: 0o600 })

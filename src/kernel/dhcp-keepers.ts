@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs'
-import { isKeeperPath, keeperPath, keeperText, keptBy, type Launch } from '../dhcp-keeper.ts'
+import { basename, dirname } from 'node:path'
+import { keeperPath, keeperText, keptBy, keptLink, type Launch } from '../dhcp-keeper.ts'
 import { stateFolder } from '../dhcp-script.ts'
 import type { DhcpClient } from '../owner-state.ts'
 import { spawnDaemon } from './detached.ts'
 import { clientFolder } from './dhcp-processes.ts'
-import { readText } from './files.ts'
+import { placeFile, readText } from './files.ts'
 import { commandLine, isRoots, processesHere, startTimeOf, type ProcessId } from './process.ts'
 
 /** What begins DHCP clients on bridges again, among the processes. */
@@ -26,7 +26,8 @@ export const keepers = (): readonly Keeper[] =>
 
 function scriptOf(pid: number): string | undefined {
   const [program, path = ''] = commandLine(pid)
-  const isOurs = [clientFolder(), stateFolder].some((folder) => isKeeperPath(path, folder))
+  const isOurs =
+    [clientFolder(), stateFolder].includes(dirname(path)) && keptLink(basename(path)) !== undefined
   return program === shell && isOurs ? path : undefined
 }
 
@@ -35,6 +36,6 @@ const shell = '/bin/sh'
 /** `fresh` is the path of the file that tells udhcpc's first run. */
 export function startKeeper(client: DhcpClient, launch: Launch, fresh: string | undefined): void {
   const path = keeperPath(client, clientFolder())
-  writeFileSync(path, keeperText(client, launch, fresh), { mode: 0o600 })
+  placeFile(path, keeperText(client, launch, fresh), 0o600)
   spawnDaemon(shell, [path], {})
 }

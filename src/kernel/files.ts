@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /** `undefined` where it cannot be read. */
 export function readText(path: string): string | undefined {
@@ -16,4 +17,14 @@ export function namesIn(folder: string): readonly string[] {
   } catch {
     return []
   }
+}
+
+/** There whole, and as it should be, when this returns. */
+export function placeFile(path: string, text: string, mode: number): void {
+  if (readText(path) === text) return
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  const draft = `${path}.new`
+  writeFileSync(draft, text, { mode })
+  chmodSync(draft, mode)
+  renameSync(draft, path)
 }

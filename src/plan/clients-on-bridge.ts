@@ -58,10 +58,6 @@ const clientFile = ({ name, families, dev }: DhcpClient, folder: string, suffix:
 const ownWords = ({ own }: ClientWords, values: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(values).flatMap(([key, value]) => (own.has(key) ? [key, value] : []))
 
-// Neither ends where the server does not answer at once (-1, -n), nor when it has its lease (-q).
-const untiring = ({ rest }: ClientWords, hasty: readonly string[]): readonly string[] =>
-  rest.filter((word) => !hasty.includes(word))
-
 type Files = (suffix: 'conf' | 'leases' | 'pid') => string
 
 /** Where the rules of distributions let it have files: beside those that it has, by names that begin with its own. */
@@ -77,7 +73,7 @@ const usualPlaces =
 const dhclientWords = (words: ClientWords, file: Files, bridge: string): readonly string[] => [
   ...ownWords(words, { '-cf': file('conf'), '-sf': words.own.get('-sf') ?? '' }),
   ...['-lf', file('leases'), '-pf', file('pid')],
-  ...untiring(words, ['-1']),
+  ...words.rest,
   bridge,
 ]
 
@@ -115,6 +111,6 @@ function udhcpcWords(
     ...['-i', sides.bridge, '-p', pidFile],
     ...ownWords(words, { '-s': words.own.get('-s') ?? '' }),
     ...(isPlain ? ['-r', address.local] : []),
-    ...untiring(words, ['-n', '-q']),
+    ...words.rest,
   ]
 }

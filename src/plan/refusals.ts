@@ -85,6 +85,12 @@ function bridgeRefusal(state: NetworkState, bridge: string): CommandError | unde
       `${bridge} was not made by brup and has addresses (${addresses.map(({ local }) => local).join(', ')})`,
       `it belongs to somebody else; ${otherBridge}`,
     )
+  const client = state.clients?.find(({ dev }) => dev === bridge)
+  if (client !== undefined)
+    return refusal(
+      `${bridge} was not made by brup and has a DHCP client of its own (${client.name})`,
+      `end it, or ${otherBridge}`,
+    )
   if (link.stp)
     return refusal(
       `${bridge} has STP on, so that its port would not forward for half a minute`,

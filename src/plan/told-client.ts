@@ -12,7 +12,7 @@ export function toldClient(bridge: string, { name, path, folder, script = '' }: 
       bridge,
     ],
     dhcpcd: ['-4', bridge],
-    udhcpc: ['-b', '-i', bridge, '-p', `${folder}/udhcpc.${bridge}.pid`, '-s', script],
+    udhcpc: ['-i', bridge, '-p', `${folder}/udhcpc.${bridge}.pid`, '-s', script],
   }
   return { name, families: [4], dev: bridge, path, words: words[name], env: {}, confined: false }
 }

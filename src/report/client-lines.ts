@@ -1,4 +1,4 @@
-import { commandWords } from '../client-words.ts'
+import { clientWords, commandWords } from '../client-words.ts'
 import { longAgo } from '../dhclient-leases.ts'
 import { keeperPath, keeperText } from '../dhcp-keeper.ts'
 import { freshVariable, scriptsFor, stateFolder, throughScript } from '../dhcp-script.ts'
@@ -8,9 +8,12 @@ import { hereDocument, quoted } from '../shell.ts'
 
 /** A DHCP client that ends, and first what would begin it again, as lines of a shell. */
 export const endLine = (client: DhcpClient): string =>
-  [keeperPattern(client), patternOf(client)]
-    .map((pattern) => `pkill -KILL --ns $$ --nslist net -u root -f ${quoted(pattern)} || :`)
-    .join('\n')
+  [
+    ...[keeperPattern(client), patternOf(client)].map(
+      (pattern) => `pkill -KILL --ns $$ --nslist net -u root -f ${quoted(pattern)} || :`,
+    ),
+    `rm -f ${quoted(keeperPath(client, stateFolder))}`,
+  ].join('\n')
 
 /** Where brup has it, or such a script. */
 const keeperPattern = (client: DhcpClient): string =>
@@ -39,7 +42,10 @@ export function beginLines({ client, inherits, kept }: ClientStart): readonly st
   const marker = env[freshVariable] === undefined ? undefined : fresh
   const keeper = keeperPath(client, stateFolder)
   const text = keeperText(client, { words, env }, marker)
+  const own = clientWords(client.name, client.words)?.own
+  const pidFile = own?.get('-p') ?? own?.get('-pf')
   return [
+    ...(pidFile === undefined ? [] : [folderLine(pidFile)]),
     ...inherits.flatMap(inheritLines),
     ...(isOurs ? [...scriptsFor(client)].flatMap(scriptLines) : []),
     ...(marker === undefined ? [] : [`touch ${quoted(fresh)}`]),
@@ -61,10 +67,11 @@ const scriptLines = ([path, text]: readonly [string, string]): readonly string[]
   `chmod 755 ${path}`,
 ]
 
+const folderLine = (file: string): string => `mkdir -p -m 700 ${quoted(file.slice(0, file.lastIndexOf('/')))}`
+
 function inheritLines({ from, to, as, oldDev, dev }: Inherited): readonly string[] {
   const source = quoted(from)
   const target = quoted(to)
-  const folder = quoted(to.slice(0, to.lastIndexOf('/')))
   const copied = `sed '/^ *\\(interface\\|allowinterfaces\\|denyinterfaces\\)/s/\\<${oldDev}\\>/${dev}/g' ${source}`
   const action = {
     copy: `cp ${source} ${target}`,
@@ -72,7 +79,7 @@ function inheritLines({ from, to, as, oldDev, dev }: Inherited): readonly string
     leases: `${copied} >${target} && ${endedLease(oldDev, source)}`,
     append: `${copied} >>${target} && rm ${source}`,
   }
-  return [`mkdir -p -m 700 ${folder}`, `[ ! -e ${source} ] || { ${action[as]}; }`]
+  return [folderLine(to), `[ ! -e ${source} ] || { ${action[as]}; }`]
 }
 
 /** The last one of the link once more, as over. */

@@ -1,11 +1,12 @@
 import { CommandError, messageOf } from '../errors.ts'
 import { sleep } from '../kernel/clock.ts'
-import { startClient, stopClient } from '../kernel/dhcp-clients.ts'
+import { placeScripts, startClient, stopClient } from '../kernel/dhcp-clients.ts'
 import { ipv6AddressesOf } from '../kernel/if-inet6.ts'
 import { bringUp, forgetLink, releaseLink, tellManager } from '../kernel/network-manager.ts'
 import { placeUnits } from '../kernel/networkd.ts'
 import { tellResolvconf } from '../kernel/resolvconf.ts'
 import { tellResolved } from '../kernel/resolved.ts'
+import type { DhcpClient } from '../owner-state.ts'
 import {
   isManagerStep,
   isResolvedStep,
@@ -24,7 +25,7 @@ type PutBack = (steps: readonly Step[]) => Promise<void>
 /** Throws where it refuses; `putBack` does what it undid meanwhile. */
 export async function applyToOwner(step: OwnerStep, options: ApplyOptions, putBack: PutBack): Promise<void> {
   if (step.op === 'client.start') await applyClient(step, options)
-  else if (step.op === 'client.stop') await stopClient(step.client)
+  else if (step.op === 'client.stop') await endClient(step.client, options)
   else if (step.op === 'networkd.units') await applyUnits(step, options)
   else if (isResolvedStep(step)) await applyResolved(step, options)
   else if (isManagerStep(step)) await applyManager(step, options, putBack)
@@ -37,6 +38,16 @@ async function applyClient(step: ClientStart, { force }: ApplyOptions): Promise<
   } catch (error) {
     if (force !== true) throw new CommandError('failed', `${step.client.name}: ${messageOf(error)}`)
   }
+}
+
+async function endClient(client: DhcpClient, { force }: ApplyOptions): Promise<void> {
+  try {
+    // Should the rest of the way be barred it is begun again by these.
+    placeScripts(client)
+  } catch (error) {
+    if (force !== true) throw new CommandError('failed', `${client.name}: ${messageOf(error)}`)
+  }
+  await stopClient(client)
 }
 
 async function applyUnits(step: NetworkdStep, { onSpawn, force, onUntold }: ApplyOptions): Promise<void> {

@@ -12,6 +12,7 @@ import {
 } from '../helpers/dhcp-host.ts'
 import { clientLine, dhcpClient, dhcpServer, unpackedProgram } from '../helpers/managers.ts'
 import { bin } from '../helpers/faults.ts'
+import { inMountsOf } from '../helpers/mounts.ts'
 import { expectEnding } from '../helpers/refused.ts'
 import { inLab, ok, run, until } from '../helpers/tap.ts'
 import { processesLike } from '../helpers/watchdog.ts'
@@ -175,6 +176,28 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
     })
   }, 120_000)
 
+  test('is on the uplink all the time where there is no room for its files', async () => {
+    await inLeasedLab(words, leases, async ({ lab }) => {
+      const before = await snapshot(lab)
+      const folder = '/var/lib/qemu-tap-hooks'
+      await inMountsOf(lab, `mkdir -p ${folder} && mount -t tmpfs -o size=256k tmpfs ${folder}`)
+      const fill = `dd if=/dev/zero of=${folder}/filler bs=4k 2>/dev/null || :`
+      const expectKept = async (): Promise<void> => {
+        await lab.ok('host', ['sh', '-c', fill])
+        const { exit, stderr } = await run(lab, 'brup')
+        expect([exit, stderr]).toEqual([1, expect.stringContaining('ENOSPC')])
+        await theOnly(lab, pattern)
+        expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+        await lab.ok('host', ['rm', `${folder}/filler`])
+      }
+      await expectKept()
+      await ok(lab, 'brup')
+      await ok(lab, 'brdown')
+      // Now its scripts are there.
+      await expectKept()
+    })
+  }, 120_000)
+
   test('goes there and back by what --dry-run prints, too', async () => {
     await inLeasedLab(words, leases, async (scene) => {
       const { lab, server } = scene
@@ -214,6 +237,62 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
   }, 120_000)
 })
 
+test('udhcpc that gets no answer on the bridge goes on asking, and is one', async () => {
+  const { words, pattern } = clients.udhcpc
+  await inLeasedLab(words, { time: '1h' }, async ({ lab, server }) => {
+    server.kill('SIGKILL')
+    await ok(lab, 'brup')
+    // Three questions, three seconds each, and another round.
+    await delay(25_000)
+    expect(await processesLike(lab, pattern)).toHaveLength(1)
+    await ok(lab, 'brdown')
+    await theOnly(lab, pattern)
+  })
+}, 90_000)
+
+test('dhcpcd that is begun anew has the metric that it had', async () => {
+  await inLeasedLab(clients.dhcpcd.words, { time: '1h' }, async ({ lab, server }) => {
+    const before = await snapshot(lab)
+    const [address = ''] = await leased(lab, 'eth0')
+    await ok(lab, 'brup')
+    await lab.ip('host', 'link del br0')
+    const then = acknowledged(server, address)
+    await ok(lab, 'brup')
+    await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > then), 30)
+    await delay(1000)
+    expect(await ok(lab, 'brstatus')).not.toContain('drift')
+    await ok(lab, 'brdown')
+    expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+  })
+}, 90_000)
+
+test('two clients of one uplink are kept each', async () => {
+  await inLeasedLab(clients.dhclient.words, { time: '1h' }, async ({ lab }) => {
+    await dhcpClient(lab, clients.udhcpc.words)
+    const both = [clients.dhclient.pattern, clients.udhcpc.pattern]
+    await ok(lab, 'brup')
+    for (const pattern of both) await theOnly(lab, pattern)
+    expect(await processesLike(lab, keeper)).toHaveLength(2)
+    const scripts = await lab.ok('host', ['sh', '-c', 'ls /var/lib/qemu-tap-hooks/*/keeper*-br0.sh'])
+    expect(scripts.match(/\n/g)).toHaveLength(2)
+    expect(await ok(lab, 'brstatus')).not.toContain('drift')
+    await ok(lab, 'brdown')
+    for (const pattern of both) await theOnly(lab, pattern)
+    expect(await processesLike(lab, keeper)).toEqual([])
+  })
+}, 90_000)
+
+test('a bridge that has one of its own belongs to somebody else', async () => {
+  await inLab(async (lab) => {
+    await lab.ip('host', ['link add br0 type bridge', 'link set br0 up'])
+    await lab.start('host', clientLine(['udhcpc', '-f', '-s', '/bin/true', '-i', 'br0']))
+    await theOnly(lab, '/*udhcpc *')
+    const says =
+      'brup: br0 was not made by brup and has a DHCP client of its own (udhcpc) (end it, or give brup the name of another bridge)'
+    await expectEnding(lab, 'brup', { says })
+  })
+})
+
 test('dhcpcd with its helpers, as another user each: none of them stays behind', async () => {
   const { words, pattern } = clients.dhcpcd
   const accounts =
@@ -240,6 +319,13 @@ test('dhcpcd with its helpers, as another user each: none of them stays behind',
       await lab.ok('host', withAccounts([bin('brup')]))
       await oneEach()
       expect(await leased(lab, 'eth0')).toEqual([])
+      const ended = await theOnly(lab, pattern)
+      await lab.ok('host', ['kill', '-9', ended])
+      await until('there is another one', async () => {
+        const pids = await processesLike(lab, pattern)
+        return pids.length === 1 && !pids.includes(Number(ended))
+      })
+      await oneEach()
       await lab.ok('host', withAccounts([bin('brdown')]))
       await oneEach()
       await until('it has the same helpers', async () => (await all()) === count)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { isKeeperPath, keeperPath, keeperText, keptBy } from '../../src/dhcp-keeper.ts'
+import { keeperPath, keeperText, keptBy, keptLink } from '../../src/dhcp-keeper.ts'
 import type { DhcpClient } from '../../src/owner-state.ts'
 
 const client: DhcpClient = {
@@ -15,23 +15,27 @@ const client: DhcpClient = {
 
 test('a keeper runs its client in the foreground until the link is gone, and is not named like it', () => {
   const { words } = client
-  expect(keeperPath(client, '/folder')).toBe("/folder/keeper4-br'0.sh")
+  expect(keeperPath(client, '/folder')).toBe("/folder/keeper4b-br'0.sh")
   expect(keeperText(client, { words, env: { IF_METRIC: '5 6' } }, '/fresh')).toBe(
     `#!/bin/sh
 # keeps ${JSON.stringify(client)}
 export IF_METRIC='5 6'
 while [ -e '/proc/sys/net/ipv4/conf/br'\\''0' ]; do
   : >/fresh
-  /bin/busybox udhcpc -f -i 'br'\\''0' -b
+  /bin/busybox udhcpc -f -i 'br'\\''0'
   sleep 1
 done
 `,
   )
 })
 
-test('one that is in the foreground already is told so once', () => {
-  const text = keeperText(client, { words: ['-f'], env: {} }, undefined)
-  expect(text.match(/ -f/g)).toHaveLength(1)
+test('it waits for its client, whatever that was told, and nothing of one that was killed stays', () => {
+  const text = keeperText(client, { words: ['-n', '-f', '-q', '-R'], env: {} }, undefined)
+  expect(text).toContain('\n  /bin/busybox udhcpc -f -R\n  sleep 1\n')
+  const dhcpcd = { ...client, name: 'dhcpcd', path: '/sbin/dhcpcd' } as const
+  expect(keeperText(dhcpcd, { words: ['-4'], env: {} }, undefined)).toContain(
+    '\n  /sbin/dhcpcd -B -4\n  pkill -KILL -g $$ dhcpcd\n  sleep 1\n',
+  )
 })
 
 test('its text tells which client it keeps', () => {
@@ -41,10 +45,7 @@ test('its text tells which client it keeps', () => {
   expect(keptBy('')).toBeUndefined()
 })
 
-test('its path tells that it is one', () => {
-  const path = keeperPath(client, '/folder')
-  expect(isKeeperPath(path, '/folder')).toBe(true)
-  expect(isKeeperPath(path, '/fold')).toBe(false)
-  expect(isKeeperPath('/folder/1/keeper4-br0.sh', '/folder')).toBe(false)
-  expect(isKeeperPath('/folder/dhclient4-br0.conf', '/folder')).toBe(false)
+test('the name of its file tells the link', () => {
+  expect(keptLink(keeperPath({ ...client, dev: 'br-a.1' }, '').slice(1))).toBe('br-a.1')
+  expect(keptLink('dhclient4-br0.conf')).toBeUndefined()
 })

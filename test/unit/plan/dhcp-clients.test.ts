@@ -39,10 +39,10 @@ describe('on the bridge', () => {
   test.each([
     [
       dhclient,
-      `-cf ${folder}/dhclient4-br0.conf -sf /s -lf ${folder}/dhclient4-br0.leases -pf ${folder}/dhclient4-br0.pid -v br0`,
+      `-cf ${folder}/dhclient4-br0.conf -sf /s -lf ${folder}/dhclient4-br0.leases -pf ${folder}/dhclient4-br0.pid -1 -v br0`,
     ],
     [dhcpcd, `-4 -f ${folder}/dhcpcd-br0.conf br0`],
-    [udhcpc, `-i br0 -p ${folder}/udhcpc4-br0.pid -s /s -r 192.168.1.50 -R`],
+    [udhcpc, `-i br0 -p ${folder}/udhcpc4-br0.pid -s /s -r 192.168.1.50 -n -R`],
   ])('$name', (before, words) => {
     const [after] = raise(withClients(before))
     expect(after).toEqual({ ...before, dev: 'br0', words: words.split(' ') })
@@ -51,7 +51,7 @@ describe('on the bridge', () => {
   test('a confined one keeps its settings, and has its files where it may have them', () => {
     const [after] = raise(withClients({ ...dhclient, confined: true }))
     expect(after?.words.join(' ')).toBe(
-      '-cf /c.conf -sf /s -lf /dhclient.br0.leases -pf /dhclient.br0.pid -v br0',
+      '-cf /c.conf -sf /s -lf /dhclient.br0.leases -pf /dhclient.br0.pid -1 -v br0',
     )
     const without = {
       ...dhclient,

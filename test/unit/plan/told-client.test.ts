@@ -42,7 +42,7 @@ describe('what a client has got since', () => {
 test.each([
   ['dhclient', '-4 -lf /f/dhclient.br0.leases -pf /run/dhclient.br0.pid br0'],
   ['dhcpcd', '-4 br0'],
-  ['udhcpc', '-b -i br0 -p /f/udhcpc.br0.pid -s /s'],
+  ['udhcpc', '-i br0 -p /f/udhcpc.br0.pid -s /s'],
 ] as const)('%s on the bridge', (name, words) => {
   const { path, ...told } = toldClient('br0', { name, path: '/x', folder: '/f', script: '/s' })
   expect([path, told.dev, told.words.join(' ')]).toEqual(['/x', 'br0', words])
