@@ -67,9 +67,9 @@ case $1 in
     metric=\${IF_METRIC-}
     [ -n "$metric" ] || metric=$(ip -4 route show default dev "$interface" | sed -n 's/.* metric \\([0-9]*\\).*/\\1/p' | head -n 1)
     for old in $(leased); do ip -4 addr del "$old" dev "$interface"; done
-    ip -4 addr add "$ip/$mask" brd + dev "$interface" valid_lft "$lease" preferred_lft "$lease"
+    ip -4 addr add "$ip/$mask" brd + dev "$interface" \${metric:+metric $metric} valid_lft "$lease" preferred_lft "$lease"
     for gateway in $router; do
-      ip -4 route replace default via "$gateway" dev "$interface" proto dhcp \${metric:+metric $metric}
+      ip -4 route replace default via "$gateway" dev "$interface" proto dhcp src "$ip" \${metric:+metric $metric}
       break
     done
     ;;

@@ -10,6 +10,8 @@ export async function main<Args>(
   watchdog?: (host: Host) => Promise<void>,
 ): Promise<void> {
   leaveLostTerminals()
+  // Files are for brstatus, which anybody may run, and for those that we begin; what is secret says so.
+  process.umask(0o022)
   const host = hostOfProcess()
   if (watchdog !== undefined && process.argv0 === watchdogName) await watchdog(host)
   else process.exitCode = await runCommand(command, host)

@@ -6,6 +6,16 @@ import type { ManagedDevice } from './owner-state.ts'
 export const toldFolder = '/run/NetworkManager/conf.d'
 export const toldFile = (bridge: string): string => `${toldFolder}/90-qemu-tap-hooks-${bridge}.conf`
 
+/** What it knows of a link by its index when it starts (nm_config_device_state_load()). */
+export const stateFile = (index: number): string => `/run/NetworkManager/devices/${index}`
+
+/** The lines that say of it that it has the link, with that profile, in place of the one that says that it has not. */
+export const recalledLines = ({ profile }: ManagedDevice): readonly string[] => [
+  'managed=true',
+  ...(profile === undefined ? [] : [`connection-uuid=${profile}`]),
+]
+export const releasedLine = 'managed=false'
+
 const setWords = (dev: string, ...words: readonly string[]): readonly string[] => [
   ...['device', 'set', dev],
   ...words,

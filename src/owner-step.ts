@@ -32,6 +32,8 @@ export type ManagerStep =
   | { readonly op: 'nm.tell'; readonly bridge: string; readonly text: string | undefined }
   | { readonly op: 'nm.release'; readonly dev: string; readonly to: ManagedDevice }
   | { readonly op: 'nm.forget'; readonly dev: string; readonly to: ManagedDevice }
+  /** It does not run: what it finds of the link of that index when it starts. */
+  | { readonly op: 'nm.recall'; readonly index: number; readonly to: ManagedDevice }
   /** It turns IPv6 off and on there; `anew` puts that back. */
   | {
       readonly op: 'nm.up'

@@ -17,7 +17,7 @@ import { advertisedAgain } from '../plan/network-manager.ts'
 import { rebase } from '../plan/rebase.ts'
 import { asIfLeased, own4 } from '../plan/told-client.ts'
 import { absentOutcome, loweredOutcome, planOutcome } from '../report/outcome.ts'
-import { findLink, type NetworkState } from '../state.ts'
+import { addressesOf, findLink, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import { runChange } from '../transaction/change.ts'
 import { forgetDetached } from '../transaction/detached-taps.ts'
@@ -185,7 +185,13 @@ function expectedPlan(found: NetworkState, down: Down): Plan {
 async function nothingRaised(bridge: string): Promise<Outcome> {
   const state = await observeSides({ uplink: bridge, bridge })
   if (findLink(state, bridge) !== undefined)
-    throw refusal(`${bridge} was not raised by brup`, `if it is yours: ip link del ${bridge}`)
+    throw refusal(
+      `${bridge} was not raised by brup`,
+      // A script that brup printed may have moved the host there.
+      addressesOf(state, bridge).some(({ scope }) => scope !== 'link')
+        ? 'it has addresses: put them and its routes elsewhere before it goes'
+        : `if it is yours: ip link del ${bridge}`,
+    )
   return absentOutcome(bridge)
 }
 

@@ -78,7 +78,7 @@ async function raise(wish: Wish & { readonly dryRun: boolean }, session: Session
       plan: makePlan(before, goal, sides),
       sides,
       now: bootSeconds(),
-      owners: ownersOf(before, sides),
+      owners: ownersOf(before, goal, sides),
     })
   const journal = newJournal(wish, { runDir, before, sides, id })
   const check = await prepareChecks(wish, { ...session, goal, sides })

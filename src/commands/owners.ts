@@ -24,8 +24,12 @@ import type { Session } from './session.ts'
 import type { Wish } from './wish.ts'
 
 /** Who looks after the uplink, if it has one. */
-export const ownersOf = (state: NetworkState, sides: Sides): readonly OwnerName[] =>
-  isMove(sides) ? ownerNames(state, sides, isIfupdowns(sides.uplink)) : []
+export const ownersOf = (
+  before: NetworkState,
+  raised: NetworkState | undefined,
+  sides: Sides,
+): readonly OwnerName[] =>
+  isMove(sides) ? ownerNames({ before, raised, isIfupdowns: isIfupdowns(sides.uplink) }, sides) : []
 
 /**
  * All that looks after the uplink, as it is to be once the host is on the bridge. Throws (exit 3) where there is no client to begin

@@ -1,12 +1,21 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { CommandError } from '../errors.ts'
-import { forgetWords, releaseWords, toldFile, toldFolder, upWords } from '../manager-words.ts'
+import {
+  forgetWords,
+  recalledLines,
+  releasedLine,
+  releaseWords,
+  stateFile,
+  toldFile,
+  toldFolder,
+  upWords,
+} from '../manager-words.ts'
 import type { ManagedDevice, NetworkManager } from '../owner-state.ts'
 import { bootSeconds, sleep } from './clock.ts'
 import { runFed } from './fed.ts'
 import { processesHere, startTimeOf, type ProcessId } from './process.ts'
 import { isExecutable } from './program.ts'
-import { readText } from './files.ts'
+import { placeFile, readText } from './files.ts'
 
 /** The door to NetworkManager, where it runs in this network namespace. What it is told here it forgets with the machine's next start. */
 
@@ -116,6 +125,17 @@ export async function tellManager(bridge: string, text: string | undefined, onSp
 
 export async function releaseLink(dev: string, to: ManagedDevice, onSpawn: OnSpawn): Promise<void> {
   for (const words of releaseWords(dev, to)) await nmcli(words, onSpawn)
+}
+
+/** Where it has no such file it looks after the link anyway. */
+export function recallLink(index: number, to: ManagedDevice): void {
+  const text = readText(stateFile(index))
+  if (text === undefined || isManagerRunning()) return
+  const lines = text
+    .split('\n')
+    .flatMap((line) => (line === releasedLine ? recalledLines(to) : [line]))
+    .join('\n')
+  placeFile(stateFile(index), lines, 0o644)
 }
 
 export async function forgetLink(dev: string, to: ManagedDevice, onSpawn: OnSpawn): Promise<void> {

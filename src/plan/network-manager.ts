@@ -1,5 +1,5 @@
 import type { ManagedDevice, NetworkManager } from '../owner-state.ts'
-import type { NetworkState } from '../state.ts'
+import { findLink, type Link, type NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
 import { addressId } from './addresses.ts'
 import { isStopGap } from './advertised.ts'
@@ -131,6 +131,8 @@ export function convergeManager(from: NetworkState, to: NetworkState, sides: Sid
   const tell: readonly Step[] = told === from.manager.told ? [] : [{ op: 'nm.tell', bridge, text: told }]
   const order = told === undefined ? { first: [], last: tell } : { first: tell, last: [] }
   const [is, be] = [from.manager.uplink, to.manager.uplink]
+  if (be !== undefined && is === undefined && be.managed && from.manager.silent !== true)
+    return { ...none, ...order, last: [...order.last, ...recall(be, findLink(to, dev))] }
   if (is === undefined || be === undefined) return { ...none, ...order }
   // It would take off what is there.
   const isEmpty = !from.addresses.some((address) => address.dev === dev)
@@ -146,6 +148,10 @@ export function convergeManager(from: NetworkState, to: NetworkState, sides: Sid
     last: order.last,
   }
 }
+
+/** It would leave the link alone for good. */
+const recall = (to: ManagedDevice, link: Link | undefined): readonly Step[] =>
+  link === undefined ? [] : [{ op: 'nm.recall', index: link.index, to }]
 
 const differs = (is: ManagedDevice, be: ManagedDevice): boolean =>
   is.managed !== be.managed || is.profile !== be.profile || is.autoconnect !== be.autoconnect

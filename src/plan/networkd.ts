@@ -44,6 +44,18 @@ export const isSameFile = (a: string, b: string): boolean => a === b || !(isOurs
 
 const isOurs = (file: string): boolean => file.startsWith(`${unitFolder}/0-qemu-tap-hooks-`)
 
+/** Less the file for a bridge that is gone: networkd would take the new one before it has anything. */
+export const withoutBridgeUnit = (state: NetworkState, { bridge }: Move): NetworkState =>
+  state.networkd === undefined || findLink(state, bridge) !== undefined
+    ? state
+    : {
+        ...state,
+        networkd: {
+          ...state.networkd,
+          units: state.networkd.units.filter(({ name }) => name !== unitName(bridge, bridge)),
+        },
+      }
+
 /**
  * What must come before anything else where a change is taken back: networkd is to let the uplink go while the host is still on the bridge.
  * When it leaves the bridge, networkd would take it for a new link, and empty it.

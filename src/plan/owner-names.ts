@@ -1,6 +1,7 @@
 import type { NetworkState } from '../state.ts'
 import { isAdvertisedAddress } from './addresses.ts'
 import type { Move } from './footprint.ts'
+import { isNetworkds } from './networkd.ts'
 
 /** Who looks after the uplink, and what becomes of that while the host is on the bridge. */
 export interface OwnerName {
@@ -9,13 +10,23 @@ export interface OwnerName {
   readonly meanwhile: string
 }
 
+interface Host {
+  readonly before: NetworkState
+  /** As it is on the bridge; `undefined` where that is yet to be seen. */
+  readonly raised: NetworkState | undefined
+  readonly isIfupdowns: boolean
+}
+
 /** Nobody, where the list is empty: addresses that stay as they are. */
 export function ownerNames(
-  state: NetworkState,
+  { before, raised, isIfupdowns }: Host,
   { uplink, bridge }: Move,
-  isIfupdowns: boolean,
 ): readonly OwnerName[] {
-  const { manager, networkd, clients = [], addresses } = state
+  const { manager, networkd, clients = [], addresses } = before
+  const isOnBridge = (name: string): boolean =>
+    raised?.clients === undefined ||
+    raised.clients.some((client) => client.name === name && client.dev === bridge)
+  const isBridgeManaged = raised?.networkd === undefined || isNetworkds(raised, bridge)
   const isDynamic = ({ dev, validUntil }: { dev: string; validUntil: number | undefined }): boolean =>
     dev === uplink && validUntil !== undefined
   const unit = networkd?.managed.find(({ dev }) => dev === uplink)
@@ -28,7 +39,7 @@ export function ownerNames(
       : [
           {
             name: `systemd-networkd (${unit.file}${netplan})`,
-            meanwhile: `manages ${bridge} in its place, by files under /run/systemd/network`,
+            meanwhile: `${isBridgeManaged ? `manages ${bridge} in its place` : `leaves ${uplink} and ${bridge} alone`}, by files under /run/systemd/network`,
           },
         ]),
     ...(profile === undefined
@@ -36,12 +47,15 @@ export function ownerNames(
       : [
           {
             name: `NetworkManager (profile ${profile})`,
-            meanwhile: `leaves ${uplink} and ${bridge} alone${isLeased ? ', and udhcpc renews the lease' : ''}`,
+            meanwhile: `leaves ${uplink} and ${bridge} alone${isLeased && isOnBridge('udhcpc') ? ', and udhcpc renews the lease' : ''}`,
           },
         ]),
     ...clients
       .filter(({ dev }) => dev === uplink)
-      .map(({ name }) => ({ name, meanwhile: `goes to ${bridge} with its lease` })),
+      .map(({ name }) => ({
+        name,
+        meanwhile: isOnBridge(name) ? `goes to ${bridge} with its lease` : 'is ended until brdown',
+      })),
     ...(isIfupdowns ? [{ name: 'ifupdown', meanwhile: `is not to be told of ${uplink} until brdown` }] : []),
     ...(addresses.some((address) => address.dev === uplink && isAdvertisedAddress(address))
       ? [{ name: 'the kernel, by router advertisements', meanwhile: `listens to them on ${bridge}` }]

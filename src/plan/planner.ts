@@ -2,9 +2,11 @@ import { findLink, type NetworkState, type Route } from '../state.ts'
 import type { Step } from '../step.ts'
 import { solicitSteps } from './advertised.ts'
 import { converge } from './converge.ts'
+import { convergeNetworkd } from './converge-networkd.ts'
 import { convergeRules } from './converge-others.ts'
 import { devsOf, isMove, type Move, type Sides } from './footprint.ts'
 import { pendingMark } from './marks.ts'
+import { withoutBridgeUnit } from './networkd.ts'
 import { isKernelsOwn, isOnDev, routeId } from './routes.ts'
 import { resolvedAtSwitch } from './resolved-switch.ts'
 import { filledState, readyState } from './ready.ts'
@@ -33,7 +35,10 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
   if (!isMove(sides)) return ownBridgePlan(from, to, sides)
   if (isPort(from) === isPort(to)) return withoutSwitch(sameMaster(from, to, sides))
   const direction = isPort(to) ? 'up' : 'down'
-  const cleared = withoutRulesOf(from, [direction === 'up' ? sides.bridge : sides.uplink])
+  const cleared = withoutBridgeUnit(
+    withoutRulesOf(from, [direction === 'up' ? sides.bridge : sides.uplink]),
+    sides,
+  )
   const ends =
     direction === 'up'
       ? { raised: to, lowered: withoutKept(cleared, to, sides) }
@@ -42,7 +47,11 @@ export function makePlan(from: NetworkState, to: NetworkState, sides: Sides): Pl
   const change = direction === 'up' ? joinSteps(sides) : leaveSteps(ready, to, sides)
   const switched = direction === 'up' ? joined(ready, sides) : left(ready, to, sides)
   return {
-    prepare: [...rulesOut(from, cleared, sides), ...converge(cleared, ready, sides)],
+    prepare: [
+      ...rulesOut(from, cleared, sides),
+      ...convergeNetworkd(from, cleared, sides),
+      ...converge(cleared, ready, sides),
+    ],
     change,
     finish: [
       ...(direction === 'up' ? [] : resolvedAtSwitch(ready, sides).later),

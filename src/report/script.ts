@@ -1,6 +1,15 @@
 import { beginLines, endLine } from './client-lines.ts'
 import { hereDocument, quoted } from '../shell.ts'
-import { forgetWords, releaseWords, toldFile, toldFolder, upWords } from '../manager-words.ts'
+import {
+  forgetWords,
+  releaseWords,
+  toldFile,
+  toldFolder,
+  upWords,
+  recalledLines,
+  releasedLine,
+  stateFile,
+} from '../manager-words.ts'
 import { netifFolder, unitFolder } from '../networkd-files.ts'
 import { resolvedLines } from './resolved-lines.ts'
 import type { Plan } from '../plan/planner.ts'
@@ -55,6 +64,10 @@ function managerLines(step: ManagerStep): readonly string[] {
         ? `rm -f ${quoted(file)}`
         : hereDocument(`mkdir -p ${toldFolder} && cat >${quoted(file)}`, step.text.trimEnd().split('\n'))
     return [change, 'nmcli general reload']
+  }
+  if (step.op === 'nm.recall') {
+    const lines = recalledLines(step.to).join('\\n')
+    return [`sed -i ${quoted(`s/^${releasedLine}$/${lines}/`)} ${stateFile(step.index)} || :`]
   }
   const words =
     step.op === 'nm.release'

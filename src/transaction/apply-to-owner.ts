@@ -2,7 +2,7 @@ import { CommandError, messageOf } from '../errors.ts'
 import { sleep } from '../kernel/clock.ts'
 import { placeScripts, startClient, stopClient } from '../kernel/dhcp-clients.ts'
 import { ipv6AddressesOf } from '../kernel/if-inet6.ts'
-import { bringUp, forgetLink, releaseLink, tellManager } from '../kernel/network-manager.ts'
+import { bringUp, forgetLink, recallLink, releaseLink, tellManager } from '../kernel/network-manager.ts'
 import { placeUnits } from '../kernel/networkd.ts'
 import { tellResolvconf } from '../kernel/resolvconf.ts'
 import { tellResolved } from '../kernel/resolved.ts'
@@ -68,6 +68,7 @@ async function applyManager(
     if (step.op === 'nm.tell') await tellManager(step.bridge, step.text, onSpawn)
     else if (step.op === 'nm.release') await releaseLink(step.dev, step.to, onSpawn)
     else if (step.op === 'nm.forget') await forgetLink(step.dev, step.to, onSpawn)
+    else if (step.op === 'nm.recall') recallLink(step.index, step.to)
     else await applyUp(step, onSpawn, putBack)
   } catch (error) {
     if (force !== true) throw error

@@ -3,6 +3,7 @@ import type { ProcessId } from '../kernel/process.ts'
 import { isUnneeded, unneededStopGaps } from '../plan/advertised.ts'
 import type { Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
+import { withOwnersOwn } from '../plan/owners-own.ts'
 import { makePlan, stepsOf } from '../plan/planner.ts'
 import type { NetworkState } from '../state.ts'
 import type { Step } from '../step.ts'
@@ -88,9 +89,18 @@ async function perform(change: Change, options: ApplyOptions): Promise<NetworkSt
   if (stepsOf(plan).some(({ op }) => op === 'nm.up')) await completeUplink(goal, sides, options)
   if (plan.switched === undefined) await change.check(recorder(change))
   await applySteps(unneededStopGaps(await advertised(goal, sides)), options)
-  const { state, differences } = await settle(goal, sides)
-  expectNone(differences, 'at the end')
+  const state = await settled(change, goal)
   throwIfInterrupted(signal)
+  return state
+}
+
+async function settled({ sides, say }: Change, goal: NetworkState): Promise<NetworkState> {
+  const seen = await settle(goal, sides)
+  const { state, differences } =
+    seen.differences.length === 0 ? seen : await settle(withOwnersOwn(goal, seen.state, sides), sides, 0)
+  expectNone(differences, 'at the end')
+  for (const line of seen.differences)
+    say(line.replace('too much', `${sides.uplink ?? ''} has besides, by its own manager`))
   return state
 }
 

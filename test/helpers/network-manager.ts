@@ -37,6 +37,8 @@ export interface Managed {
   readonly server: Running
   /** Ends NetworkManager as its service does, and starts it again. */
   readonly restart: () => Promise<void>
+  /** Until `restart()`. */
+  readonly end: () => Promise<void>
 }
 
 const folder = '/run/manager/profiles'
@@ -70,13 +72,16 @@ export async function inManagedLab(
       await lab.ok('host', ['tee', `${folder}/eth0.nmconnection`], { input: text })
       const config = configFor(told)
       const running = { now: await networkManager(lab, config) }
-      const restart = async (): Promise<void> => {
+      const end = async (): Promise<void> => {
         running.now.kill('SIGTERM')
         await running.now.exited
+      }
+      const restart = async (): Promise<void> => {
+        await end()
         running.now = await startNetworkManager(lab, config)
       }
       await untilActive(lab, text)
-      await work({ lab, server, restart })
+      await work({ lab, server, restart, end })
     },
     { bare: true },
   )

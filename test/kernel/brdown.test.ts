@@ -97,6 +97,15 @@ test('a bridge that does not exist is down already', async () => {
 })
 
 describe('a bridge that brup did not raise', () => {
+  test('and that has the host, since a script did what brup would', async () => {
+    await inLab(async (lab) => {
+      const script = await ok(lab, 'brup --dry-run')
+      await lab.ok('host', ['sh', '-e'], { input: script })
+      const hint = 'it has addresses: put them and its routes elsewhere before it goes'
+      await expectEnding(lab, 'brdown', { says: `brdown: br0 was not raised by brup (${hint})` })
+    })
+  })
+
   test.each([
     ['a bridge', 'link add br0 type bridge'],
     ['no bridge', 'link add br0 type ifb'],

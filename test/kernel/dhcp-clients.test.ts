@@ -230,6 +230,7 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
       await ok(lab, 'brup --address 192.168.1.77/24 --gateway 192.168.1.1')
       expect(await processesLike(lab, pattern)).toEqual([])
       expect(await leased(lab, 'br0')).toEqual(['192.168.1.77'])
+      expect(await ok(lab, 'brstatus')).toContain(`eth0 is managed by ${name}, which is ended until brdown\n`)
       await ok(lab, 'brdown')
       await theOnly(lab, pattern)
       expect(diffSnapshots(before, await snapshot(lab))).toEqual([])

@@ -4,7 +4,8 @@ import type { Lab } from '../lab/lab.ts'
 import { reachable } from '../lab/reachable.ts'
 import { diffSnapshots, snapshot } from '../lab/snapshot.ts'
 import { expectEnding } from '../helpers/refused.ts'
-import { inLab, journals, ok, run } from '../helpers/tap.ts'
+import { bin, inLab, journals, ok, run } from '../helpers/tap.ts'
+import { tool } from '../lab/tools.ts'
 
 /** A journal that does not fit what is there: reported, never applied, never deleted. */
 
@@ -114,6 +115,16 @@ describe('a journal', () => {
       expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
       expect(await lab.ok('host', ['cat', path])).toBe('{"schema":1')
     })
+  })
+})
+
+test('anybody may read what brstatus needs, whatever umask brup had', async () => {
+  await inLab(async (lab) => {
+    await lab.ok('host', ['sh', '-c', `umask 077 && ${bin('brup')}`])
+    const nobody = [tool('setpriv'), '--reuid=65534', '--regid=65534', '--clear-groups']
+    const { exit, stdout, stderr } = await lab.run('host', [...nobody, bin('brstatus')])
+    expect([exit, stderr]).toEqual([0, ''])
+    expect(stdout).toBe(await ok(lab, 'brstatus'))
   })
 })
 

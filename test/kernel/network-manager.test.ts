@@ -33,6 +33,36 @@ describe.each(Object.entries(profiles))('a profile with %s', (name, profile) => 
     })
   }, 60_000)
 
+  test('is active again where NetworkManager was not there on the way back, as soon as it is', async () => {
+    await inManagedLab({ profile }, async (managed) => {
+      const { lab, end, restart } = managed
+      const before = await snapshot(lab)
+      await ok(lab, 'brup')
+      await end()
+      await ok(lab, 'brdown')
+      await restart()
+      await until('it has the uplink', async () => (await activeOn(lab, 'eth0')) === uuid)
+      await isAsBefore(lab, before)
+      if (isLeased) await renews(managed)
+    })
+  }, 60_000)
+
+  test('what its profile says since then is on the uplink afterwards, and brdown says so', async () => {
+    await inManagedLab({ profile }, async ({ lab }) => {
+      const [address = ''] = await leased(lab, 'eth0')
+      await ok(lab, 'brup')
+      await nmcli(lab, `connection modify ${uuid} +ipv4.addresses 192.168.1.99/24`)
+      const { exit, stderr } = await run(lab, 'brdown')
+      const besides = 'brdown: eth0 has besides, by its own manager: address 192.168.1.99/24 dev eth0\n'
+      expect(exit).toBe(0)
+      // With a lease it puts that there only once it has been given it again.
+      if (!isLeased) expect(stderr).toContain(besides)
+      const wanted = [address, '192.168.1.99'].sort().join(' ')
+      await until('both are there', async () => [...(await leased(lab, 'eth0'))].sort().join(' ') === wanted)
+      expect(await activeOn(lab, 'eth0')).toBe(uuid)
+    })
+  }, 60_000)
+
   test('and whatever happens meanwhile', async () => {
     await inManagedLab({ profile }, async (managed) => {
       const { lab, restart } = managed

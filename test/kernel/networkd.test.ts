@@ -68,6 +68,37 @@ describe.each(Object.entries(files))('%s', (name, text) => {
     })
   }, 120_000)
 
+  test('a bridge that was deleted is made anew, and networkd manages it again', async () => {
+    await inManagedLab(text, async (scene) => {
+      const { lab } = scene
+      const before = await snapshot(lab)
+      const [address = ''] = await leased(lab, 'eth0')
+      await ok(lab, 'brup')
+      await lab.ip('host', 'link del br0')
+      await ok(lab, 'brup')
+      await isOnBridge(scene, address)
+      expect(await isConfigured(lab, 'br0')).toBe(true)
+      await renews(scene, address)
+      expect(await ok(lab, 'brstatus')).not.toContain('drift')
+      await ok(lab, 'brdown')
+      expect(diffSnapshots(before, await snapshot(lab))).toEqual([])
+    })
+  }, 120_000)
+
+  test('what its file says since then it puts on the uplink afterwards, and brdown says so', async () => {
+    await inManagedLab(text, async ({ lab }) => {
+      const [address = ''] = await leased(lab, 'eth0')
+      await ok(lab, 'brup')
+      const file = '/run/systemd/network/10-eth0.network'
+      await lab.ok('host', ['tee', '-a', file], { input: '[Network]\nAddress=192.168.1.99/24\n' })
+      const { exit, stderr } = await run(lab, 'brdown')
+      const besides = 'brdown: eth0 has besides, by its own manager: address 192.168.1.99/24 dev eth0\n'
+      expect([exit, stderr]).toEqual([0, expect.stringContaining(besides)])
+      expect(await leased(lab, 'eth0')).toEqual([address, '192.168.1.99'])
+      expect(await isConfigured(lab, 'eth0')).toBe(true)
+    })
+  }, 60_000)
+
   test('what else is on the link stays', async () => {
     await inManagedLab(text, async ({ lab }) => {
       await lab.ip('host', [
@@ -178,6 +209,7 @@ test.each(Object.entries(files))(
       await ok(lab, 'brup --address 192.168.1.77/24 --gateway 192.168.1.1')
       expect(await leased(lab, 'br0')).toEqual(['192.168.1.77'])
       expect(await says(lab, 'br0')).toMatch(/^ADMIN_STATE=unmanaged$/m)
+      expect(await ok(lab, 'brstatus')).toContain('which leaves eth0 and br0 alone, by files under')
       await ok(lab, 'brdown')
       expect(await isConfigured(lab, 'eth0')).toBe(true)
       expect(diffSnapshots(before, await snapshot(lab))).toEqual([])

@@ -121,6 +121,7 @@ test('each step, with what it works on', () => {
     'nm.tell': ['bridge', 'text'],
     'nm.release': ['dev', 'to'],
     'nm.forget': ['dev', 'to'],
+    'nm.recall': ['index', 'to'],
     'nm.up': ['dev', 'to', 'anew'],
     'networkd.units': ['put', 'remove', 'passing', 'reload', 'awaits', 'released'],
     'dns.set': ['dev', 'key', 'values'],

@@ -79,7 +79,7 @@ describe('the way', () => {
     expect(opsOf(state(after), state(after))).toEqual([])
     expect(opsOf(state(undefined), state(after))).toEqual([])
     const gone = { uplink: undefined, told: after?.told }
-    expect(opsOf(state(gone), state(before))).toEqual(['nm.tell'])
+    expect(opsOf(state(gone), state(before))).toEqual(['nm.tell', 'nm.recall'])
   })
 })
 

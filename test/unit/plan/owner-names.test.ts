@@ -15,8 +15,10 @@ const client = {
 } as const
 const device = { managed: true, autoconnect: true, profile: 'f3a0' }
 
-const texts = (parts: Partial<NetworkState>, isIfupdowns = false): readonly string[] =>
-  ownerNames({ ...plainHost(), ...parts }, sides, isIfupdowns).map((owner) => ownerText(owner, 'eth0'))
+const texts = (parts: Partial<NetworkState>, isIfupdowns = false, raised?: NetworkState): readonly string[] =>
+  ownerNames({ before: { ...plainHost(), ...parts }, raised, isIfupdowns }, sides).map((owner) =>
+    ownerText(owner, 'eth0'),
+  )
 
 const managedBy = (file: string): NetworkState['networkd'] => ({
   running: true,
@@ -58,4 +60,18 @@ test('nobody, where others manage other links', () => {
   const other = { running: true, units: [], managed: [{ dev: 'eth1', file: '/x' }] }
   const manager = { uplink: { ...device, managed: false }, told: undefined }
   expect(texts({ networkd: other, manager, clients: [{ ...client, dev: 'br0' }] })).toEqual([])
+})
+
+test('where the user told another address nobody has a lease on the bridge', () => {
+  const addresses = plainHost().addresses.map((address) => ({ ...address, validUntil: 100 }))
+  const raised = { ...plainHost(), clients: [], networkd: { running: true, units: [], managed: [] } }
+  expect(texts({ clients: [{ ...client, dev: 'eth0' }] }, false, raised)).toEqual([
+    'eth0 is managed by dhclient, which is ended until brdown',
+  ])
+  expect(texts({ manager: { uplink: device, told: undefined }, addresses }, false, raised)).toEqual([
+    'eth0 is managed by NetworkManager (profile f3a0), which leaves eth0 and br0 alone',
+  ])
+  expect(texts({ networkd: managedBy('/x') }, false, raised)).toEqual([
+    'eth0 is managed by systemd-networkd (/x), which leaves eth0 and br0 alone, by files under /run/systemd/network',
+  ])
 })
