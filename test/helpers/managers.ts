@@ -30,15 +30,18 @@ export interface Leases {
   readonly renewal?: number
   /** Whether the router also advertises its IPv6 prefix, every ten seconds. */
   readonly isAdvertising?: boolean
-  /** More of what the server tells, as dnsmasq reads it. */
-  /** As dnsmasq reads them: `option:dns-server,192.168.1.1`. */
+  /** More of what the server tells, as dnsmasq reads it: `option:dns-server,192.168.1.1`. */
   readonly options?: readonly string[]
+  /** The first address and the last; it says no at once to who asks for another one. */
+  readonly range?: string
 }
+
+const usualRange = '192.168.1.100,192.168.1.150'
 
 /** A DHCP server on the router's side of eth0, and the router itself. It says what it is asked. */
 export async function dhcpServer(
   lab: Lab,
-  { time, renewal, isAdvertising = false, options: more = [] }: Leases = { time: '1h' },
+  { time, renewal, isAdvertising = false, options: more = [], range = usualRange }: Leases = { time: '1h' },
 ): Promise<Running> {
   const options = [
     '--conf-file=/dev/null',
@@ -46,7 +49,8 @@ export async function dhcpServer(
     '--user=root',
     '--interface=e0',
     '--bind-interfaces',
-    `--dhcp-range=192.168.1.100,192.168.1.150,${time}`,
+    `--dhcp-range=${range},${time}`,
+    ...(range === usualRange ? [] : ['--dhcp-authoritative']),
     ...(isAdvertising
       ? ['--enable-ra', `--dhcp-range=::,constructor:e0,ra-only,${time}`, '--ra-param=e0,10,120']
       : []),

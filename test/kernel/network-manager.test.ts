@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { acknowledged, leased } from '../helpers/dhcp-host.ts'
 import { inManagedLab, activeOn, profiles, resolver, uuid, type Managed } from '../helpers/network-manager.ts'
-import { nmcli } from '../helpers/managers.ts'
+import { dhcpServer, nmcli } from '../helpers/managers.ts'
 import { holdTap, linkOf, ok, run, until } from '../helpers/tap.ts'
 import { processesLike } from '../helpers/watchdog.ts'
 import type { Lab } from '../lab/lab.ts'
@@ -44,22 +44,6 @@ describe.each(Object.entries(profiles))('a profile with %s', (name, profile) => 
       await until('it has the uplink', async () => (await activeOn(lab, 'eth0')) === uuid)
       await isAsBefore(lab, before)
       if (isLeased) await renews(managed)
-    })
-  }, 60_000)
-
-  test('what its profile says since then is on the uplink afterwards, and brdown says so', async () => {
-    await inManagedLab({ profile }, async ({ lab }) => {
-      const [address = ''] = await leased(lab, 'eth0')
-      await ok(lab, 'brup')
-      await nmcli(lab, `connection modify ${uuid} +ipv4.addresses 192.168.1.99/24`)
-      const { exit, stderr } = await run(lab, 'brdown')
-      const besides = 'brdown: eth0 has besides, by its own manager: address 192.168.1.99/24 dev eth0\n'
-      expect(exit).toBe(0)
-      // With a lease it puts that there only once it has been given it again.
-      if (!isLeased) expect(stderr).toContain(besides)
-      const wanted = [address, '192.168.1.99'].sort().join(' ')
-      await until('both are there', async () => [...(await leased(lab, 'eth0'))].sort().join(' ') === wanted)
-      expect(await activeOn(lab, 'eth0')).toBe(uuid)
     })
   }, 60_000)
 
@@ -110,6 +94,36 @@ describe.each(Object.entries(profiles))('a profile with %s', (name, profile) => 
     })
   }, 90_000)
 })
+
+test('what its profile says since then is on the uplink afterwards, and brdown says so', async () => {
+  await inManagedLab({ profile: profiles['static addresses'] }, async ({ lab }) => {
+    await ok(lab, 'brup')
+    await nmcli(lab, `connection modify ${uuid} +ipv4.addresses 192.168.1.99/24`)
+    const { exit, stderr } = await run(lab, 'brdown')
+    const besides = 'brdown: eth0 has besides, by its own manager: address 192.168.1.99/24 dev eth0\n'
+    expect([exit, stderr]).toEqual([0, expect.stringContaining(besides)])
+    expect(await leased(lab, 'eth0')).toEqual(['192.168.1.50', '192.168.1.99'])
+    expect(await activeOn(lab, 'eth0')).toBe(uuid)
+  })
+}, 60_000)
+
+test('another address that the server gives on the bridge it has on the uplink, too, by one default route', async () => {
+  await inManagedLab({ profile: profiles['a lease'] }, async ({ lab, server }) => {
+    await ok(lab, 'brup')
+    server.kill('SIGKILL')
+    await server.exited
+    await dhcpServer(lab, { time: '2m', range: '192.168.1.200,192.168.1.210' })
+    await lab.ok('host', ['kill', '-USR1', ...(await processesLike(lab, '*udhcpc * br0 *')).map(String)])
+    const has = async (dev: string): Promise<boolean> =>
+      /^192\.168\.1\.20\d$/.test((await leased(lab, dev)).join(' '))
+    await until('the bridge has it', () => has('br0'), 30)
+    const addresses = await leased(lab, 'br0')
+    await ok(lab, 'brdown')
+    expect(await activeOn(lab, 'eth0')).toBe(uuid)
+    expect(await leased(lab, 'eth0')).toEqual(addresses)
+    expect((await lab.ok('host', ['ip', 'route', 'show', 'default'])).match(/\n/g)).toHaveLength(1)
+  })
+}, 60_000)
 
 test('while it does not answer nothing is given back to it, and the host stays on the bridge', async () => {
   await inManagedLab({ profile: profiles['static addresses'] }, async ({ lab }) => {
