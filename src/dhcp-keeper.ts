@@ -38,7 +38,7 @@ export function keeperText(client: DhcpClient, { words, env }: Launch, fresh: st
     `${mark}${JSON.stringify(client)}`,
     ...Object.entries(env).map(([key, value]) => `export ${key}=${quoted(value)}`),
     `while [ -e ${quoted(`/proc/sys/net/ipv4/conf/${dev}`)} ]; do`,
-    ...(fresh === undefined ? [] : [`  : >${quoted(fresh)}`]),
+    ...(fresh === undefined ? [] : [`  command : >${quoted(fresh)}`]),
     `  ${line.map(quoted).join(' ')}`,
     // Helpers of one that was killed.
     ...(name === 'dhcpcd' ? ['  pkill -KILL -g $$ dhcpcd'] : []),

@@ -120,7 +120,7 @@ export async function startClient({ client, inherits, kept }: ClientStart): Prom
   }
   if (kept) prepare()
   else attempt(prepare)
-  placeScripts(client)
+  for (const [file, text] of scriptsFor(client)) placeFile(file, text, 0o755)
   const fresh = `${clientFolder()}/udhcpc-${client.dev}.fresh`
   const { words, env } = throughScript(client, fresh)
   const marker = env[freshVariable] === undefined ? undefined : fresh
@@ -134,9 +134,9 @@ export async function startClient({ client, inherits, kept }: ClientStart): Prom
   } else startKeeper(client, { words, env }, marker)
 }
 
-/** What it is begun by. Throws where there is no room. */
-export function placeScripts(client: DhcpClient): void {
-  for (const [file, text] of scriptsFor(client)) placeFile(file, text, 0o755)
+/** What one is begun by that is about to end, of this version or of another. Throws where there is no room. */
+export function expectScripts(client: DhcpClient): void {
+  for (const [file, text] of scriptsFor(client)) if (!existsSync(file)) placeFile(file, text, 0o755)
 }
 
 /** On the uplink it asks anew where it cannot have its files: that is better than nobody. */

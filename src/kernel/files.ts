@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** `undefined` where it cannot be read. */
@@ -24,7 +24,12 @@ export function placeFile(path: string, text: string, mode: number): void {
   if (readText(path) === text) return
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
   const draft = `${path}.new`
-  writeFileSync(draft, text, { mode })
-  chmodSync(draft, mode)
-  renameSync(draft, path)
+  try {
+    writeFileSync(draft, text, { mode })
+    chmodSync(draft, mode)
+    renameSync(draft, path)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
 }

@@ -1,3 +1,4 @@
+import type { DhcpClient } from '../owner-state.ts'
 import type { NetworkState } from '../state.ts'
 import { isAdvertisedAddress } from './addresses.ts'
 import type { Move } from './footprint.ts'
@@ -23,9 +24,14 @@ export function ownerNames(
   { uplink, bridge }: Move,
 ): readonly OwnerName[] {
   const { manager, networkd, clients = [], addresses } = before
-  const isOnBridge = (name: string): boolean =>
+  const isOnBridge = ({ name, families }: Pick<DhcpClient, 'name' | 'families'>): boolean =>
     raised?.clients === undefined ||
-    raised.clients.some((client) => client.name === name && client.dev === bridge)
+    raised.clients.some(
+      (client) =>
+        client.name === name &&
+        client.dev === bridge &&
+        client.families.some((family) => families.includes(family)),
+    )
   const isBridgeManaged = raised?.networkd === undefined || isNetworkds(raised, bridge)
   const isDynamic = ({ dev, validUntil }: { dev: string; validUntil: number | undefined }): boolean =>
     dev === uplink && validUntil !== undefined
@@ -47,14 +53,14 @@ export function ownerNames(
       : [
           {
             name: `NetworkManager (profile ${profile})`,
-            meanwhile: `leaves ${uplink} and ${bridge} alone${isLeased && isOnBridge('udhcpc') ? ', and udhcpc renews the lease' : ''}`,
+            meanwhile: `leaves ${uplink} and ${bridge} alone${isLeased && isOnBridge({ name: 'udhcpc', families: [4] }) ? ', and udhcpc renews the lease' : ''}`,
           },
         ]),
     ...clients
       .filter(({ dev }) => dev === uplink)
-      .map(({ name }) => ({
-        name,
-        meanwhile: isOnBridge(name) ? `goes to ${bridge} with its lease` : 'is ended until brdown',
+      .map((client) => ({
+        name: client.name,
+        meanwhile: isOnBridge(client) ? `goes to ${bridge} with its lease` : 'is ended until brdown',
       })),
     ...(isIfupdowns ? [{ name: 'ifupdown', meanwhile: `is not to be told of ${uplink} until brdown` }] : []),
     ...(addresses.some((address) => address.dev === uplink && isAdvertisedAddress(address))

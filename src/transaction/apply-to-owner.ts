@@ -1,6 +1,6 @@
 import { CommandError, messageOf } from '../errors.ts'
 import { sleep } from '../kernel/clock.ts'
-import { placeScripts, startClient, stopClient } from '../kernel/dhcp-clients.ts'
+import { expectScripts, startClient, stopClient } from '../kernel/dhcp-clients.ts'
 import { ipv6AddressesOf } from '../kernel/if-inet6.ts'
 import { bringUp, forgetLink, recallLink, releaseLink, tellManager } from '../kernel/network-manager.ts'
 import { placeUnits } from '../kernel/networkd.ts'
@@ -43,7 +43,7 @@ async function applyClient(step: ClientStart, { force }: ApplyOptions): Promise<
 async function endClient(client: DhcpClient, { force }: ApplyOptions): Promise<void> {
   try {
     // Should the rest of the way be barred it is begun again by these.
-    placeScripts(client)
+    expectScripts(client)
   } catch (error) {
     if (force !== true) throw new CommandError('failed', `${client.name}: ${messageOf(error)}`)
   }

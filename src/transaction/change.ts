@@ -1,5 +1,6 @@
 import { CommandError, messageOf } from '../errors.ts'
 import type { ProcessId } from '../kernel/process.ts'
+import { isResolvedStep } from '../owner-step.ts'
 import { isUnneeded, unneededStopGaps } from '../plan/advertised.ts'
 import type { Difference } from '../plan/compare.ts'
 import type { Sides } from '../plan/footprint.ts'
@@ -96,10 +97,14 @@ async function perform(change: Change, options: ApplyOptions): Promise<NetworkSt
 
 async function settled({ sides, say }: Change, goal: NetworkState): Promise<NetworkState> {
   const seen = await settle(goal, sides)
-  const { state, differences } =
-    seen.differences.length === 0 ? seen : await settle(withOwnersOwn(goal, seen.state, sides), sides, 0)
+  const granted = seen.differences.length === 0 ? goal : withOwnersOwn(goal, seen.state, sides)
+  if (granted === goal) {
+    expectNone(seen.differences, 'at the end')
+    return seen.state
+  }
+  const { state, differences } = await settle(granted, sides, 0)
   expectNone(differences, 'at the end')
-  for (const line of seen.differences)
+  for (const line of seen.differences.filter((each) => /^too much: (?:address|route) /u.test(each)))
     say(line.replace('too much', `${sides.uplink ?? ''} has besides, by its own manager`))
   return state
 }
@@ -114,9 +119,9 @@ async function liftedState(
   return withCarriers(sides)
 }
 
-/** What is too much may have come from it this moment. */
+/** What is too much may have come from it this moment; systemd-resolved it tells itself. */
 function isMissing(step: Step, { routes }: NetworkState): boolean {
-  if (step.op === 'addr.del' || step.op === 'route.del') return false
+  if (step.op === 'addr.del' || step.op === 'route.del' || isResolvedStep(step)) return false
   return !('route' in step) || !isUnneeded(step.route, routes)
 }
 

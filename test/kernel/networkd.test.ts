@@ -90,10 +90,14 @@ describe.each(Object.entries(files))('%s', (name, text) => {
       const [address = ''] = await leased(lab, 'eth0')
       await ok(lab, 'brup')
       const file = '/run/systemd/network/10-eth0.network'
-      await lab.ok('host', ['tee', '-a', file], { input: '[Network]\nAddress=192.168.1.99/24\n' })
+      await lab.ok('host', ['tee', '-a', file], {
+        input: '[Network]\nAddress=192.168.1.99/24\nAddress=fd01::99/64\n',
+      })
       const { exit, stderr } = await run(lab, 'brdown')
-      const besides = 'brdown: eth0 has besides, by its own manager: address 192.168.1.99/24 dev eth0\n'
-      expect([exit, stderr]).toEqual([0, expect.stringContaining(besides)])
+      const besides = (what: string): unknown =>
+        expect.stringContaining(`brdown: eth0 has besides, by its own manager: address ${what} dev eth0\n`)
+      expect([exit, stderr]).toEqual([0, besides('192.168.1.99/24')])
+      expect(stderr).toEqual(besides('fd01::99/64'))
       expect(await leased(lab, 'eth0')).toEqual([address, '192.168.1.99'])
       expect(await isConfigured(lab, 'eth0')).toBe(true)
     })

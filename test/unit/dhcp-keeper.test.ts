@@ -21,7 +21,7 @@ test('a keeper runs its client in the foreground until the link is gone, and is 
 # keeps ${JSON.stringify(client)}
 export IF_METRIC='5 6'
 while [ -e '/proc/sys/net/ipv4/conf/br'\\''0' ]; do
-  : >/fresh
+  command : >/fresh
   /bin/busybox udhcpc -f -i 'br'\\''0'
   sleep 1
 done
