@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { activeOn, inManagedLab, profiles, usual, uuid } from '../helpers/network-manager.ts'
+import { nmcli } from '../helpers/managers.ts'
 import { countLookups, isFound, resolvedOnBus, toldOf } from '../helpers/resolved.ts'
 import { ok, until } from '../helpers/tap.ts'
 
@@ -38,3 +39,16 @@ describe.each(Object.entries(profiles))('a profile with %s', (_, profile) => {
     )
   }, 90_000)
 })
+
+test('name servers that a profile has been given since then are those of the uplink afterwards', async () => {
+  const managed = { profile: profiles['static addresses'], leases, dns: 'systemd-resolved' } as const
+  await inManagedLab(managed, async ({ lab }) => {
+    await resolvedOnBus(lab)
+    await until('it is told', async () => (await toldOf(lab, 'eth0')).includes('192.168.1.2'))
+    await ok(lab, 'brup')
+    await nmcli(lab, `connection modify ${uuid} ipv4.dns 192.168.1.1`)
+    await ok(lab, 'brdown')
+    expect(await toldOf(lab, 'eth0')).toMatch(/^dns: 192\.168\.1\.1 fd01::1$/m)
+    expect(await isFound(lab)).toBe(true)
+  })
+}, 60_000)
