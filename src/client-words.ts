@@ -36,7 +36,7 @@ const options: Readonly<Record<DhcpClientName, Options>> = {
       ...['-n', '-nw', '-nc', '--no-pid'],
     ],
   },
-  dhcpcd: { own: ['-f'], valued: ['-m'], flags: ['-4', '-6', '-B', '-E', '-L'] },
+  dhcpcd: { own: ['-f'], valued: ['-m'], flags: ['-4', '-6', '-B', '-E', '-L', '-p'] },
   udhcpc: {
     own: ['-i', '-p', '-s', '-r'],
     valued: ['-t', '-T', '-A', '-O', '-x', '-F', '-H', '-h', '-V', '-P', '-c'],

@@ -8,8 +8,12 @@ import { clientSchema } from './state-schema.ts'
 
 export type Launch = Pick<DhcpClient, 'words' | 'env'>
 
-/** By which it waits for the client, and not only for its beginning. */
-const foreground: Readonly<Record<DhcpClientName, string>> = { dhclient: '-d', dhcpcd: '-B', udhcpc: '-f' }
+/** By which it waits for the client, and not only for its beginning; and by which dhcpcd leaves the address there when it ends. */
+const lasting: Readonly<Record<DhcpClientName, readonly string[]>> = {
+  dhclient: ['-d'],
+  dhcpcd: ['-B', '-p'],
+  udhcpc: ['-f'],
+}
 
 /** By which it would end while the link is there, or leave another one behind it that goes on (udhcpc honours `-b` with `-f`). */
 const hasty: Readonly<Record<DhcpClientName, readonly string[]>> = {
@@ -31,8 +35,8 @@ export const keptLink = (file: string): string | undefined => /^keeper\d+[bdi]-(
 /** Until its link is gone; `fresh` is the path of the file that tells udhcpc's first run. */
 export function keeperText(client: DhcpClient, { words, env }: Launch, fresh: string | undefined): string {
   const { name, dev } = client
-  const others = words.filter((word) => word !== foreground[name] && !hasty[name].includes(word))
-  const line = commandWords({ ...client, words: [foreground[name], ...others] })
+  const others = words.filter((word) => ![...lasting[name], ...hasty[name]].includes(word))
+  const line = commandWords({ ...client, words: [...lasting[name], ...others] })
   return [
     '#!/bin/sh',
     `${mark}${JSON.stringify(client)}`,

@@ -90,13 +90,16 @@ describe.each(Object.entries(clients))('%s', (name, { words, pattern }) => {
       const { lab, server } = scene
       const address = await raised(scene)
       const ended = (await processesLike(lab, pattern)).map(String)
-      await lab.run('host', ['kill', '-9', ...ended])
+      const pings = lab.run('router', ['ping', '-i', '0.2', '-c', '50', '-W', '1', address])
+      // As most who end one, and so that it could take its address along.
+      await lab.run('host', ['kill', ...ended])
       await dhcpClient(lab, words)
       const isNew = async (): Promise<boolean> =>
         (await processesLike(lab, `*br0*`)).some((pid) => !ended.includes(String(pid)))
       await until('there is another one on the bridge', isNew)
       const then = acknowledged(server, address)
       await until('it has its lease', () => Promise.resolve(acknowledged(server, address) > then), 30)
+      expect((await pings).stdout).toContain('50 packets transmitted, 50 received')
       expect(await leased(lab, 'br0')).toEqual([address])
       expect(await leased(lab, 'eth0')).not.toContain(address)
       expect(await ok(lab, 'brstatus')).not.toContain('missing: ')

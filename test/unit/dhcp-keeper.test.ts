@@ -34,7 +34,7 @@ test('it waits for its client, whatever that was told, and nothing of one that w
   expect(text).toContain('\n  /bin/busybox udhcpc -f -R\n  sleep 1\n')
   const dhcpcd = { ...client, name: 'dhcpcd', path: '/sbin/dhcpcd' } as const
   expect(keeperText(dhcpcd, { words: ['-4'], env: {} }, undefined)).toContain(
-    '\n  /sbin/dhcpcd -B -4\n  pkill -KILL -g $$ dhcpcd\n  sleep 1\n',
+    '\n  /sbin/dhcpcd -B -p -4\n  pkill -KILL -g $$ dhcpcd\n  sleep 1\n',
   )
 })
 
