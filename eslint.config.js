@@ -31,6 +31,7 @@ const basis = ['names', 'errors']
 const values = [
   ...basis,
   'state',
+  'firewall-state',
   'owner-state',
   'owner-step',
   'step',
@@ -111,8 +112,8 @@ export default defineConfig(
   },
   { files: ['src/names.ts', 'src/errors.ts'], rules: imports(noEffect, only(basis)) },
   {
-    files: ['src/state.ts', 'src/owner-state.ts'],
-    rules: imports(noEffect, only([...basis, 'owner-state'])),
+    files: ['src/state.ts', 'src/owner-state.ts', 'src/firewall-state.ts'],
+    rules: imports(noEffect, only([...basis, 'owner-state', 'firewall-state'])),
   },
   { files: ['src/step.ts', 'src/owner-step.ts', 'src/words.ts'], rules: imports(noEffect, only(values)) },
   {

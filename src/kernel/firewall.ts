@@ -1,6 +1,6 @@
 import { messageOf, refusal } from '../errors.ts'
 import type { Family } from '../names.ts'
-import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
+import type { Firewall, FirewallChain, FirewallRule } from '../firewall-state.ts'
 import { sleep } from './clock.ts'
 import { runFed, type FedResult } from './fed.ts'
 import { readText } from './files.ts'

@@ -1,5 +1,5 @@
 import { CommandError } from '../errors.ts'
-import type { Firewalld, ZonedLink } from '../state.ts'
+import type { Firewalld, ZonedLink } from '../firewall-state.ts'
 import { runFed } from './fed.ts'
 import { processesHere, type ProcessId } from './process.ts'
 import { isExecutable } from './program.ts'

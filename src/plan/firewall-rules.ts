@@ -1,5 +1,5 @@
 import { networkOf, type Cidr, type Family } from '../names.ts'
-import type { Firewall, FirewallChain, FirewallRule } from '../state.ts'
+import type { Firewall, FirewallChain, FirewallRule } from '../firewall-state.ts'
 
 /** The rules that let guests through the host's own firewall, in the words of nft and of iptables. */
 

@@ -1,4 +1,4 @@
-import type { Firewall, FirewallRule } from '../state.ts'
+import type { Firewall, FirewallRule } from '../firewall-state.ts'
 import type { Difference } from './compare.ts'
 import type { Share } from './converge.ts'
 import { neededRules, type Opening } from './firewall-rules.ts'

@@ -1,5 +1,5 @@
 import { guardTable, quotedName } from '../nft-names.ts'
-import type { Firewall } from '../state.ts'
+import type { Firewall } from '../firewall-state.ts'
 import type { Difference } from './compare.ts'
 import type { Share } from './converge.ts'
 import { nameOf, type Move, type Sides } from './footprint.ts'
